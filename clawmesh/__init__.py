@@ -1,0 +1,100 @@
+"""ClawMesh: thousands of AI agents that talk to each other, in one executable.
+
+The names below are what plugins may rely on. They load on first use, so that `import clawmesh` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clawmesh.abc.agent import Agent
+    from clawmesh.abc.backend import Backend, Emit, Reply, Request, Stop
+    from clawmesh.abc.context import Answer, Context, Services, Verbs
+    from clawmesh.abc.memory import Fact, Memory
+    from clawmesh.secret import Secret
+    from clawmesh.abc.tool import Effect, Tool, ToolSpec, tool
+    from clawmesh.errors import ArgumentError, BackendError, ClawmeshError, RefusedError, ToolError
+    from clawmesh.hookspecs import hookimpl
+    from clawmesh.messages import (
+        Image,
+        Message,
+        Opaque,
+        Part,
+        Piece,
+        Reasoning,
+        Retraction,
+        Text,
+        ToolCall,
+        ToolResult,
+        Usage,
+    )
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "ArgumentError",
+    "Backend",
+    "BackendError",
+    "ClawmeshError",
+    "Context",
+    "Effect",
+    "Emit",
+    "Fact",
+    "Image",
+    "Memory",
+    "Message",
+    "Opaque",
+    "Part",
+    "Piece",
+    "Reasoning",
+    "RefusedError",
+    "Reply",
+    "Request",
+    "Retraction",
+    "Secret",
+    "Services",
+    "Stop",
+    "Text",
+    "Tool",
+    "ToolCall",
+    "ToolError",
+    "ToolResult",
+    "ToolSpec",
+    "Usage",
+    "Verbs",
+    "hookimpl",
+    "tool",
+]
+
+_HOMES = {
+    "clawmesh.abc.agent": ("Agent",),
+    "clawmesh.abc.backend": ("Backend", "Emit", "Reply", "Request", "Stop"),
+    "clawmesh.abc.context": ("Answer", "Context", "Services", "Verbs"),
+    "clawmesh.abc.memory": ("Fact", "Memory"),
+    "clawmesh.secret": ("Secret",),
+    "clawmesh.abc.tool": ("Effect", "Tool", "ToolSpec", "tool"),
+    "clawmesh.errors": ("ArgumentError", "BackendError", "ClawmeshError", "RefusedError", "ToolError"),
+    "clawmesh.hookspecs": ("hookimpl",),
+    "clawmesh.messages": (
+        "Image",
+        "Message",
+        "Opaque",
+        "Part",
+        "Piece",
+        "Reasoning",
+        "Retraction",
+        "Text",
+        "ToolCall",
+        "ToolResult",
+        "Usage",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'clawmesh' has no attribute {name!r}")
