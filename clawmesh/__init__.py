@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from clawmesh.abc.backend import Backend, Emit, Reply, Request, Stop
     from clawmesh.abc.context import Answer, Context, Services, Verbs
     from clawmesh.abc.memory import Fact, Memory
-    from clawmesh.secret import Secret
     from clawmesh.abc.tool import Effect, Tool, ToolSpec, tool
     from clawmesh.errors import ArgumentError, BackendError, ClawmeshError, RefusedError, ToolError
     from clawmesh.hookspecs import hookimpl
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         ToolResult,
         Usage,
     )
+    from clawmesh.secret import Secret
 
 __all__ = [
     "Agent",

@@ -10,7 +10,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class Ids:
-    """Makes ids such as `env_01kb3v9x4e7q2m5t`: a prefix, then 45 bits of milliseconds and 35 random bits in base 32."""
+    """Makes ids such as `env_01kb3v9x4e7q2m5t`: 45 bits of milliseconds, then 35 random bits, in base 32."""
 
     def __init__(self, clock: Clock, random: Random | None = None) -> None:
         self._clock = clock

@@ -59,7 +59,7 @@ class Mark(Struct, frozen=True):
 
 
 def tool(*, effect: Effect | str = Effect.UNSAFE, approval: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Say more about a function that serves as a tool: its effect class, and whether a person must approve each call."""
+    """Say more about a function that serves as a tool: its effect class, and whether a person must approve."""
 
     def mark(function: Callable[P, T]) -> Callable[P, T]:
         setattr(function, MARK, Mark(Effect(effect), approval))

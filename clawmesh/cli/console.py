@@ -1,0 +1,88 @@
+"""Where a command speaks: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import IO, Any
+
+# A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+
+
+class Console:
+    """Writes for a person at a terminal, or plainly for a pipe; `as_json` is what `--json` said."""
+
+    def __init__(
+        self,
+        output: IO[str],
+        errors: IO[str],
+        environ: Mapping[str, str],
+        *,
+        as_json: bool = False,
+        debug: bool = False,
+    ) -> None:
+        self._output = output
+        self._errors = errors
+        self.environ = environ
+        self.as_json = as_json
+        self.debug = debug
+        self.interactive = output.isatty()
+        self._colour = self.interactive and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        return os.get_terminal_size(self._output.fileno()).columns if self.interactive else 80
+
+    def style(self, text: str, *styles: str) -> str:
+        """Return the text in the styles named (bold, dim, red, ...) if the terminal shows them."""
+        if not self._colour or not styles:
+            return text
+        return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
+
+    def print(self, text: str = "") -> None:
+        self._output.write(text + "\n")
+
+    def stream(self, text: str, *styles: str) -> None:
+        """Write a piece of foreign text at once, without its control characters where a terminal would obey them."""
+        self._output.write(self.style(self.clean(text), *styles))
+        self._output.flush()
+
+    def clean(self, text: str) -> str:
+        """Return foreign text without control characters if this is a terminal; a pipe gets it as it is."""
+        return _CONTROL.sub("", text) if self.interactive else text
+
+    def note(self, text: str) -> None:
+        """Write a line for the person, apart from the result."""
+        self.flush()
+        self._errors.write(text + "\n")
+        self._errors.flush()
+
+    def error(self, text: str) -> None:
+        self.note(f"clawmesh: {text}")
+
+    def json(self, value: Any) -> None:
+        self._output.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+    def table(self, rows: list[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
+        """Print columns, each as wide as its widest cell; the last one runs free."""
+        widths = [max(map(len, column)) for column in zip(*([head] if head else []), *rows, strict=True)]
+        for row in [head, *rows] if head else rows:
+            cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+            line = "  ".join([*cells, row[-1]])
+            self.print(self.style(line, "dim") if row is head else line)
+
+    def flush(self) -> None:
+        self._output.flush()

@@ -1,0 +1,62 @@
+"""Run one command and end with its exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from clawmesh.cli.console import Console
+from clawmesh.cli.parser import build
+from clawmesh.errors import ClawmeshError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (without the program's name).
+
+    Returns 0 ok, 1 the work failed, 2 usage or configuration, 3 refused by policy or limit, 130 interrupted.
+    """
+    parser = build()
+    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    if arguments.verb is None:
+        parser.print_help()
+        return 0
+    console = Console(
+        sys.stdout,
+        sys.stderr,
+        os.environ,
+        as_json=getattr(arguments, "json", False),
+        debug=getattr(arguments, "debug", False),
+    )
+    # A supervisor's SIGTERM ends a command as Ctrl-C does: everything open is closed on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        module, function = arguments.run.split(":")
+        code: int = getattr(import_module(module), function)(arguments, console)
+        console.flush()
+    except ClawmeshError as error:
+        code = _fail(console, error)
+    except KeyboardInterrupt:
+        console.note("")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`clawmesh ... | head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    return code
+
+
+def _fail(console: Console, error: ClawmeshError) -> int:
+    if console.debug:
+        traceback.print_exception(error)
+    elif console.as_json:
+        console.json({"error": {"type": type(error).__name__, "message": str(error)}})
+    console.error(str(error))
+    for note in getattr(error, "__notes__", ()):
+        console.note(f"  {note}")
+    return error.exit_code

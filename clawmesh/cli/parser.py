@@ -1,0 +1,131 @@
+"""The command line: every verb and option in one place, importing nothing that a verb needs.
+
+Each verb names its function as `module:function`; it is imported when the verb is called, so that `--version` and
+`--help` cost no import of the engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from clawmesh.version import VERSION
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with exit code 2 and one sentence, naming the nearest right verb or option."""
+
+    verbs: tuple[str, ...] = ()
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"clawmesh: {message}\nTry '{self.prog} --help'.\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = list(action.choices or ())
+        if choices and value not in choices:
+            near = difflib.get_close_matches(str(value), map(str, choices), 1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Expected one of: {', '.join(map(str, choices))}."
+            raise argparse.ArgumentError(None, f"there is no {action.metavar or action.dest} '{value}'.{hint}")
+
+
+def build() -> Parser:
+    """Return the parser of the whole command line."""
+    shared = _shared()
+    parser = Parser(
+        prog="clawmesh",
+        description="Thousands of AI agents that talk to each other, in one executable.",
+        epilog="Try: clawmesh demo",
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=VERSION)
+    verbs = parser.add_subparsers(dest="verb", metavar="command", parser_class=Parser)
+    _talk(verbs, shared)
+    _plugins(verbs, shared)
+    _config(verbs, shared)
+    _rest(verbs, shared)
+    return parser
+
+
+def _shared() -> Parser:
+    shared = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = shared.add_argument_group("everywhere")
+    group.add_argument(
+        "--config", metavar="FILE", help="configuration file (else $CLAWMESH_CONFIG, ./clawmesh.toml, ...)"
+    )
+    group.add_argument("--data", metavar="DIR", help="data directory (else $CLAWMESH_DATA, or the user's own)")
+    group.add_argument("--json", action="store_true", help="print JSON for scripts")
+    group.add_argument("--debug", action="store_true", help="show tracebacks")
+    return shared
+
+
+def _add(verbs: Any, name: str, run: str, text: str, parents: Sequence[Parser]) -> Parser:
+    parser: Parser = verbs.add_parser(name, help=text, description=text, parents=list(parents))
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(verbs: Any, name: str, text: str, shared: Parser) -> Any:
+    parser = verbs.add_parser(name, help=text, description=text, parents=[shared])
+    return parser.add_subparsers(dest=f"{name}_verb", metavar="command", required=True, parser_class=Parser)
+
+
+def _talk(verbs: Any, shared: Parser) -> None:
+    demo = verbs.add_parser(
+        "demo",
+        help="watch a team of agents work, offline, with no key and no configuration",
+        description="Watch a team of agents work, offline, with no key and no configuration.",
+    )
+    demo.set_defaults(run="clawmesh.cli.demo:demo")
+    demo.add_argument("message", nargs="?", help="what to ask the team (default: a question about a launch)")
+    demo.add_argument("--config", action="store_true", dest="print_config", help="print the TOML that it runs, and end")
+    demo.add_argument("--fast", action="store_true", help="do not slow the streams down to reading speed")
+    demo.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print events as JSON lines")
+    demo.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
+
+    ask = _add(verbs, "ask", "clawmesh.cli.ask:ask", "ask an agent and print its answer", [shared])
+    ask.add_argument("agent", help="an agent, or one of its sessions: agent/session")
+    ask.add_argument("message", nargs="?", help="the message; '-' or nothing: read standard input")
+    ask.add_argument("--image", metavar="FILE", action="append", default=[], help="send an image along (repeatable)")
+    ask.add_argument("--seconds", type=float, metavar="N", help="give up after N seconds")
+    ask.add_argument("--quiet", action="store_true", help="show the answer alone, not the tool calls on the way")
+
+    chat = _add(verbs, "chat", "clawmesh.cli.chat:chat", "talk with an agent", [shared])
+    chat.add_argument("agent", nargs="?", help="an agent (may be omitted where there is one), or agent/session")
+
+    agents = _add(verbs, "agents", "clawmesh.cli.agents:agents", "list the agents, or show one", [shared])
+    agents.add_argument("agent", nargs="?", help="show this one")
+
+
+def _plugins(verbs: Any, shared: Parser) -> None:
+    plugins = _group(verbs, "plugins", "list, make, check, trust and install plugins", shared)
+    _add(plugins, "list", "clawmesh.cli.plugins:list_", "list plugins and their state", [shared])
+    new = _add(plugins, "new", "clawmesh.cli.plugins:new", "write a small working plugin", [shared])
+    new.add_argument("name")
+    new.add_argument("--kind", choices=("tool", "backend", "memory", "agent"), default="tool")
+    check = _add(plugins, "check", "clawmesh.cli.plugins:check", "load a plugin apart and run its examples", [shared])
+    check.add_argument("name", metavar="NAME|FILE")
+    trust = _add(plugins, "trust", "clawmesh.cli.plugins:trust", "allow a plugin file, as it is now, to run", [shared])
+    trust.add_argument("name", metavar="NAME|FILE")
+    install = _add(plugins, "install", "clawmesh.cli.plugins:install", "install what a plugin depends on", [shared])
+    install.add_argument("name", metavar="NAME|FILE")
+
+
+def _config(verbs: Any, shared: Parser) -> None:
+    init = _add(verbs, "init", "clawmesh.cli.init:init", "write a commented clawmesh.toml", [shared])
+    init.add_argument("file", nargs="?", help="where to (default: ./clawmesh.toml)")
+    init.add_argument("--force", action="store_true", help="replace a file that is there")
+    config = _group(verbs, "config", "check, show and describe the configuration", shared)
+    _add(config, "check", "clawmesh.cli.config:check", "check the configuration whole", [shared])
+    _add(config, "show", "clawmesh.cli.config:show", "print what is in force, secrets redacted", [shared])
+    _add(config, "schema", "clawmesh.cli.config:schema", "print the JSON Schema for editors", [shared])
+    _add(config, "path", "clawmesh.cli.config:path", "print which file is used", [shared])
+
+
+def _rest(verbs: Any, shared: Parser) -> None:
+    bench = _add(verbs, "bench", "clawmesh.cli.bench:bench", "measure this machine", [shared])
+    bench.add_argument("--suite", choices=("backends",), default="backends")
+    bench.add_argument("--streams", type=int, default=10_000, metavar="N", help="streams at once (default 10000)")
+    completion = _add(verbs, "completion", "clawmesh.cli.completion:completion", "print shell completion", [shared])
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
