@@ -1,0 +1,214 @@
+"""Find, check and load all plugins; whatever is wrong with one is written down, and the others run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from keyword import iskeyword
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeAlias
+
+from clawmesh.agent.hooks import Hooks, Incident
+from clawmesh.clock import Clock
+from clawmesh.config.catalogue import Catalogue
+from clawmesh.config.suggestion import did_you_mean
+from clawmesh.errors import PluginError
+from clawmesh.plugin.contract import Kind, Manager, Registration
+from clawmesh.plugin.importer import forget, run_bundled, run_user
+from clawmesh.plugin.source import Origin, Source, find, read
+from clawmesh.plugin.trust import Trust
+
+SLOW_SECONDS = 1.0
+
+State: TypeAlias = Literal["loaded", "untrusted", "changed", "quarantined", "disabled", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """What became of one plugin: `reason` in a sentence, `traceback` where its own code failed."""
+
+    name: str
+    file: Path
+    origin: Origin
+    state: State
+    reason: str = ""
+    traceback: str = ""
+    registers: tuple[Registration, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All plugins: what they offer, their wrapper hooks, and the state of each."""
+
+    catalogue: Catalogue
+    hooks: Hooks
+    plugins: tuple[PluginInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where plugins are looked for, in this order; `site` holds what they depend on."""
+
+    bundled: Path
+    user: Sequence[Path] = ()
+    site: Path | None = None
+
+
+def load(
+    places: Places,
+    trust: Trust,
+    *,
+    clock: Clock,
+    report: Callable[[Incident], None],
+    disabled: Collection[str] = (),
+) -> Loaded:
+    """Load every plugin that is trusted, whole and not disabled.
+
+    `report` hears of wrapper hooks that fail or are slow.
+
+    Raises:
+        PluginError: a plugins folder cannot be read.
+    """
+    if places.site is not None and str(places.site) not in sys.path:
+        # Last, so that what is bundled wins.
+        sys.path.append(str(places.site))
+    loading = _Loading(trust, disabled, clock, report)
+    for source in find(places.bundled, "bundled"):
+        loading.add(source)
+    for folder in dict.fromkeys(places.user):
+        for source in find(folder, "user"):
+            loading.add(source)
+    hooks = Hooks(list(loading.manager.hooks()), report, clock)
+    return Loaded(loading.catalogue(), hooks, (*loading.plugins, *loading.missing()))
+
+
+class _Loading:
+    """Loads one plugin after the other and keeps what they registered."""
+
+    def __init__(
+        self, trust: Trust, disabled: Collection[str], clock: Clock, report: Callable[[Incident], None]
+    ) -> None:
+        self.manager = Manager()
+        self.plugins: list[PluginInfo] = []
+        self._trust = trust
+        self._disabled = disabled
+        self._clock = clock
+        self._report = report
+        self._registered: dict[tuple[Kind, str], tuple[Registration, Source]] = {}
+
+    def add(self, source: Source) -> None:
+        """Load a plugin, or write down why not."""
+        info = PluginInfo(source.name, source.path, source.origin, "loaded")
+        started = self._clock.monotonic()
+        try:
+            info = self._load(source, info)
+        except KeyboardInterrupt:
+            raise
+        except PluginError as error:
+            info = self._quarantine(source, replace(info, reason=str(error)))
+        except BaseException as error:  # noqa: BLE001  (a plugin's code may raise anything, SystemExit included)
+            shown = "".join(traceback.format_exception(type(error), error, _inside(source, error.__traceback__)))
+            info = self._quarantine(source, replace(info, reason=explain(source, error), traceback=shown))
+        seconds = self._clock.monotonic() - started
+        if seconds > SLOW_SECONDS:
+            self._report(Incident(source.name, "import", seconds))
+        self.plugins.append(replace(info, seconds=seconds))
+
+    def catalogue(self) -> Catalogue:
+        def of(kind: Kind) -> Mapping[str, Callable[..., Any]]:
+            return {name: each.factory for (other, name), (each, _) in self._registered.items() if other == kind}
+
+        return Catalogue(of("backend"), of("tool"), of("memory"), of("agent"))
+
+    def missing(self) -> list[PluginInfo]:
+        """Return what the configuration disables and is not there."""
+        names = [info.name for info in self.plugins]
+        return [
+            PluginInfo(
+                name, Path(), "user", "missing", f"disabled, but there is no such plugin{did_you_mean(name, names)}"
+            )
+            for name in self._disabled
+            if name not in names
+        ]
+
+    def _load(self, source: Source, info: PluginInfo) -> PluginInfo:
+        self._check_name(source)
+        if source.name in self._disabled:
+            return replace(info, state="disabled", reason="disabled in the configuration")
+        if source.origin == "bundled":
+            module = run_bundled(source)
+        else:
+            snapshot = read(source)
+            standing = self._trust.standing(source, snapshot)
+            if standing != "trusted":
+                reason = {"untrusted": "not trusted yet", "changed": "changed since it was trusted"}[standing]
+                hint = f"; read it, then run: clawmesh plugins trust {source.name}"
+                return replace(info, state=standing, reason=reason + hint)
+            forget(source)
+            module = run_user(source, snapshot)
+        self.manager.adopt(module, source.name)
+        registrations = list(self.manager.registrations(source.name))
+        for each in registrations:
+            self._check_free(each)
+        self._registered |= {(each.kind, each.name): (each, source) for each in registrations}
+        return replace(info, registers=tuple(registrations))
+
+    def _quarantine(self, source: Source, info: PluginInfo) -> PluginInfo:
+        if self.manager.has_plugin(source.name) and not any(other.name == source.name for other in self.plugins):
+            self.manager.unregister(name=source.name)
+            forget(source)
+        return replace(info, state="quarantined")
+
+    def _check_name(self, source: Source) -> None:
+        if not source.name.isidentifier() or iskeyword(source.name):
+            suffix = "" if source.package else ".py"
+            wanted = re.sub(r"\W", "_", source.name)
+            raise PluginError(f'"{source.name}" is no Python name; call it {wanted}{suffix}')
+        for other in self.plugins:
+            if other.name == source.name:
+                raise PluginError(f'{source.path}: the name "{source.name}" is taken by {other.file}; rename one')
+
+    def _check_free(self, registration: Registration) -> None:
+        taken = self._registered.get((registration.kind, registration.name))
+        if taken is not None:
+            raise PluginError(f'{registration.kind} "{registration.name}" is already registered by {taken[1].path}')
+
+
+def explain(source: Source, error: BaseException) -> str:
+    """Return in one line what a plugin's code raised, and on which of its lines."""
+    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    if isinstance(error, SystemExit):
+        text = f"ends the program ({text}); a plugin is imported, not run"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        text += (
+            f"; if it is a package, name it in a `# /// script` block and run: clawmesh plugins install {source.name}"
+        )
+    return f"{_place(source, error)}{text}"
+
+
+def _place(source: Source, error: BaseException) -> str:
+    file, line = "", 0
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or "", error.lineno or 0
+    else:
+        for frame, number in traceback.walk_tb(_inside(source, error.__traceback__)):
+            if _of(source, frame.f_code.co_filename):
+                file, line = frame.f_code.co_filename, number
+    return f"{Path(file).name}, line {line}: " if file and line else ""
+
+
+def _inside(source: Source, trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the plugin's own first line on, without the way there."""
+    while trace is not None and not _of(source, trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace
+
+
+def _of(source: Source, file: str) -> bool:
+    return file == str(source.path) or file.startswith(f"{source.path}{os.sep}")
