@@ -1,0 +1,161 @@
+"""The agents of all files: each table over its `[defaults]`, completed and constructed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clawmesh.config.document import Document, read_text
+from clawmesh.config.fault import Fault, Faults, describe
+from clawmesh.config.model import AgentConfig, AgentSettings, Component
+from clawmesh.config.scope import Scope
+from clawmesh.config.shape import Record, convert_table
+from clawmesh.config.signature import fields_of
+from clawmesh.config.source import Place, dotted
+from clawmesh.errors import Problem
+
+LLM = "llm"
+INSTRUCTIONS_BYTES = 1024 * 1024
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+NAME_RULE = "letters, digits, _, - and ., at most 100 of them, the first no - or ."
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the agents of a file leave out: converted values by key, and its sub-tables as they were read."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    place: Place | None = None
+
+
+class Agents:
+    """Collects the agents of one document after the other; the documents that include come first."""
+
+    def __init__(self, environ: Mapping[str, str], problems: list[Problem]) -> None:
+        self._environ = environ
+        self._problems = problems
+        self._fields = fields_of(AgentSettings)
+        self._nested = [field.name for field in self._fields.values() if isinstance(field.shape, Record)]
+        self._defaults: dict[Path, Defaults] = {}
+        self._texts: dict[Path, str | Faults] = {}
+        self._values: dict[str, dict[str, Any]] = {}
+        self._places: dict[str, Place] = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of instructions that were read."""
+        return list(self._texts)
+
+    def read(self, document: Document) -> None:
+        """Take the document's `[defaults]` and `[agents]`."""
+        scope = Scope(document.source.path.parent, self._environ)
+        defaults = self._read_defaults(document, scope)
+        self._defaults[document.source.path] = defaults
+        agents = document.table.get("agents", {})
+        if type(agents) is not dict:
+            found = f"found {describe(agents)}, expected one table for each agent: [agents.NAME]"
+            self._problems.append(document.place().problem(found, "agents"))
+            return
+        for name, table in agents.items():
+            place = Place(document.source, ("agents", name), defaults.place)
+            if self._admit(name, table, place):
+                self._places[name] = place
+                self._values[name] = self._read_agent(table, defaults, place, scope)
+
+    def finish(self, backends: Mapping[str, Component]) -> dict[str, AgentConfig]:
+        """Return the agents, complete; without a backend of its own an agent has the only one there is."""
+        agents = {}
+        only = tuple(backends) if len(backends) == 1 else ()
+        for name, values in self._values.items():
+            if "backend" not in values and values.get("type", LLM) == LLM:
+                values["backend"] = only
+            agents[name] = AgentConfig(name=name, place=self._places[name], **values)
+        return agents
+
+    def _read_defaults(self, document: Document, scope: Scope) -> Defaults:
+        """Return the document's own defaults over those of the document that includes it."""
+        outer = self._defaults[document.parent.source.path] if document.parent else Defaults()
+        table = document.table.get("defaults")
+        if table is None:
+            return outer
+        place = Place(document.source, ("defaults",), outer.place)
+        if type(table) is not dict:
+            self._problems.append(place.problem(f"found {describe(table)}, expected a table"))
+            return outer
+        if "type" in table:
+            self._problems.append(place.problem("not allowed here: say it in the agent's own table", "type"))
+        values = self._convert(table, outer, place, scope)
+        if not values:
+            return Defaults(outer.values, outer.tables, place)
+        tables = {name: {**outer.tables.get(name, {}), **table[name]} for name in self._nested if name in table}
+        return Defaults({**outer.values, **values}, {**outer.tables, **tables}, place)
+
+    def _admit(self, name: str, table: Any, place: Place) -> bool:
+        if name in self._places:
+            self._problems.append(place.problem(f"defined twice, first at {self._places[name]}"))
+        elif NAME.fullmatch(name) is None:
+            self._problems.append(place.problem(f"not a name for an agent: expected {NAME_RULE}"))
+        elif type(table) is not dict:
+            self._problems.append(place.problem(f"found {describe(table)}, expected a table: [agents.{name}]"))
+        else:
+            return True
+        return False
+
+    def _read_agent(self, table: dict[str, Any], defaults: Defaults, place: Place, scope: Scope) -> dict[str, Any]:
+        arguments = {}
+        if table.get("type", LLM) != LLM:
+            arguments = {key: value for key, value in table.items() if key not in self._fields}
+            table = {key: value for key, value in table.items() if key in self._fields}
+        values = {**defaults.values, **self._convert(table, defaults, place, scope)}
+        if arguments:
+            values["arguments"] = arguments
+        return values
+
+    def _convert(self, table: dict[str, Any], outer: Defaults, place: Place, scope: Scope) -> dict[str, Any]:
+        """Return the values of a table, its sub-tables completed from the outer ones; note what is wrong."""
+        nested = {name: {**outer.tables[name], **table[name]} for name in outer.tables if type(table.get(name)) is dict}
+        values = convert_table({**table, **nested} if nested else table, self._fields, scope)
+        if isinstance(values, Faults):
+            advised = Faults(self._advise(fault, table, place) for fault in values)
+            self._problems += place.problems(advised)
+            return {}
+        if "instructions_file" in values:
+            self._read_instructions(values, place)
+        elif "instructions" in values:
+            values["instructions_file"] = None
+        return values
+
+    def _advise(self, fault: Fault, table: Mapping[str, Any], place: Place) -> Fault:
+        """Say more of the two traps of TOML: a dot in a name, and a key that has slipped into the table above it."""
+        name, *rest = fault.path
+        shape = self._fields[name].shape if name in self._fields else None
+        if shape is None and type(table.get(name)) is dict:
+            header = dotted([*place.path[:-1], f"{place.path[-1]}.{name}"])
+            return Fault(f"{fault.message}; a name with a dot in it needs quotes: [{header}]", fault.path)
+        if isinstance(shape, Record) and len(rest) == 1 and rest[0] not in shape.fields and rest[0] in self._fields:
+            here, sub = dotted(place.path), dotted([*place.path, name])
+            return Fault(f"unknown key; it belongs into [{here}]: move it above [{sub}]", fault.path)
+        return fault
+
+    def _read_instructions(self, values: dict[str, Any], place: Place) -> None:
+        path = values["instructions_file"]
+        if "instructions" in values:
+            message = "stands beside instructions: only one of the two can be meant"
+            self._problems.append(place.problem(message, "instructions_file"))
+            return
+        if path not in self._texts:
+            self._texts[path] = _instructions(path)
+        text = self._texts[path]
+        if isinstance(text, Faults):
+            self._problems += place.problems(text)
+        else:
+            values["instructions"] = text
+
+
+def _instructions(path: Path) -> str | Faults:
+    text = read_text(path, INSTRUCTIONS_BYTES)
+    return Faults.of(f"{path} {text.message}", "instructions_file") if isinstance(text, Problem) else text

@@ -1,0 +1,70 @@
+"""What is wrong with one value, before it is known in which file the value stands."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+SHOWN = 60
+_WORDS = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    datetime.datetime: "date and time",
+    datetime.date: "date",
+    datetime.time: "time of day",
+}
+# Prefixes of the keys that providers and forges hand out, and what an Authorization header carries.
+_KEY = re.compile(
+    r"(?i:bearer|basic|token)\s+\S{8,}"
+    r"|(?:sk|pk|rk|gsk|xai|hf|pplx|r8|key|tvly|ghp|gho|ghs|github_pat|glpat|xox[abprs]|nvapi)[-_][\w-]{12,}"
+    r"|AIza[\w-]{20,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{8,}\."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong; `path` leads from the table at hand to the value: keys, and the indices of list items."""
+
+    message: str
+    path: tuple[str | int, ...] = ()
+
+    def under(self, step: str | int) -> Fault:
+        """Return the same fault as seen from one table or list further out."""
+        return Fault(self.message, (step, *self.path))
+
+
+class Faults(tuple[Fault, ...]):
+    """What a conversion returns instead of a value; never empty."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, message: str, *path: str | int) -> Faults:
+        return cls((Fault(message, path),))
+
+    def under(self, step: str | int) -> Faults:
+        return Faults(fault.under(step) for fault in self)
+
+
+def looks_like_key(text: str) -> bool:
+    """Tell whether the text has the shape of an API key or of an Authorization header."""
+    return _KEY.search(text) is not None
+
+
+def describe(value: Any) -> str:
+    """Return a found value with its TOML type; what looks like a key is named and not shown."""
+    if isinstance(value, str):
+        if looks_like_key(value):
+            return "a string that looks like a key (not shown)"
+        shown = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
+        return f"{json.dumps(shown, ensure_ascii=False)} (string)"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a table"
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"{shown} ({_WORDS.get(type(value), type(value).__name__)})"

@@ -1,0 +1,169 @@
+"""The configuration as values: what a TOML file says, checked and complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from clawmesh.config.mark import Duration, Lone
+from clawmesh.config.source import Place
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A named backend, tool or memory: its plugin's key and the arguments for it, not yet checked against it."""
+
+    name: str
+    type: str
+    arguments: Mapping[str, Any]
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may use.
+
+    steps: model calls in one turn
+    tokens: input and output tokens of one turn, all model calls together
+    seconds: how long one turn may take
+    parallel_tools: tool calls that run side by side
+    tool_seconds: how long one tool call may take
+    """
+
+    steps: Positive = 16
+    tokens: Positive | None = None
+    seconds: Duration = 600.0
+    parallel_tools: Positive = 8
+    tool_seconds: Duration = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    """What a model gets to see of the conversation.
+
+    history: newest messages of the session that are kept
+    """
+
+    history: Positive = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What an agent's table says, or `[defaults]` for all of them.
+
+    type: "llm", or the name of an agent written as code, whose own keys are then allowed here
+    description: what the agent is for, in one sentence; other agents and clients see it
+    backend: the backend's name, or several: each is tried when the one before it fails
+    model: the model's name as the provider knows it
+    models: models by backend, where a fallback backend knows its model under another name
+    instructions: the system prompt
+    instructions_file: a text file that holds the instructions
+    tools: tools by name, or by pattern such as "notes_*"
+    memory: the name of a memory
+    peers: agents this one may talk to, by name or by pattern
+    topics: topics whose messages this agent receives
+    output_schema: a JSON Schema that every answer satisfies
+    reasoning: how much the model thinks, such as "low" or "high"
+    temperature: how freely the model chooses its words; most reasoning models refuse it
+    top_p: the share of likely words to choose from
+    max_tokens: the length of one model reply in tokens
+    limits: what one turn may use
+    context: what the model gets to see of the conversation
+    """
+
+    type: str = "llm"
+    description: str = ""
+    backend: Annotated[tuple[str, ...], Lone(), Meta(min_length=1)] = ()
+    model: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
+    instructions: str = ""
+    instructions_file: Path | None = None
+    tools: tuple[str, ...] = ()
+    memory: str | None = None
+    peers: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    reasoning: str = ""
+    temperature: Annotated[float, Meta(ge=0)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    max_tokens: Positive | None = None
+    limits: Limits = Limits()
+    context: ContextSettings = ContextSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig(AgentSettings):
+    """One agent; `arguments` are the keys of an agent written as code, not yet checked against it."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    place: Place = field(compare=False, repr=False)
+
+    def model_for(self, backend: str) -> str:
+        """Return the model's name as this backend knows it."""
+        return self.models.get(backend, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSettings:
+    """How messages travel.
+
+    deadline: how long a message may take to its outcome where the sender says nothing
+    hops: how many agents one cause may pass through
+    mailbox: messages that may wait for one session
+    """
+
+    deadline: Duration = 600.0
+    hops: Positive = 16
+    mailbox: Positive = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSettings:
+    """Where plugins are.
+
+    folder: a folder of plugin files, besides `plugins/` beside this file
+    disabled: plugins that are not loaded
+    """
+
+    folder: Path | None = None
+    disabled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How backends and tools reach the network.
+
+    proxy: the proxy's URL, without a password in it; by default HTTPS_PROXY and its kin in the environment count
+    ca_file: certificates of authorities to trust, in PEM, besides those of the system
+    connect: how long connecting may take
+    silence: how long a server may be silent in the middle of an answer
+    connections: connections to one server at the same time
+    """
+
+    proxy: str | None = None
+    ca_file: Path | None = None
+    connect: Duration = 10.0
+    silence: Duration = 120.0
+    connections: Positive | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration. `path` is its main file, `files` are all that were read for it."""
+
+    agents: Mapping[str, AgentConfig]
+    backends: Mapping[str, Component]
+    tools: Mapping[str, Component]
+    memories: Mapping[str, Component]
+    mesh: MeshSettings = MeshSettings()
+    plugins: PluginSettings = PluginSettings()
+    http: HttpSettings = HttpSettings()
+    path: Path | None = field(default=None, compare=False)
+    files: tuple[Path, ...] = field(default=(), compare=False)

@@ -1,0 +1,25 @@
+"""What a value may refer to beyond itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The folder that relative paths start from, and the environment that secrets are taken from.
+
+    Conversions append to `warnings` what is no fault and should still be known.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+    warnings: list[str] = field(default_factory=list)
+
+    def path(self, text: str) -> Path:
+        """Return the path that the text names: `~/` is the user's home, what is relative starts at the folder."""
+        if text == "~" or text.startswith("~/"):
+            return Path(self.environ.get("HOME") or Path.home()) / text[2:]
+        return self.folder / text

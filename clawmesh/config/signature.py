@@ -1,0 +1,170 @@
+"""A signature is a schema: the keyword-only parameters of a callable, or the fields of a dataclass, are TOML keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Meta
+
+from clawmesh.config import mark
+from clawmesh.config.fault import Faults
+from clawmesh.config.model import Component
+from clawmesh.config.scope import Scope
+from clawmesh.config.shape import (
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    Anything,
+    Bounded,
+    Choice,
+    Either,
+    Field,
+    FilePath,
+    Items,
+    Number,
+    Record,
+    Reference,
+    Shape,
+    Span,
+    Table,
+    convert_table,
+)
+from clawmesh.errors import ConfigError, PluginError
+from clawmesh.secret import Secret
+
+_SIMPLE: Mapping[Any, Shape] = {
+    str: STRING,
+    int: INTEGER,
+    float: Number(),
+    bool: BOOLEAN,
+    Path: FilePath(),
+    Secret: Reference(),
+    Any: Anything(),
+    object: Anything(),
+}
+_LISTS = {list: list, tuple: tuple, Sequence: tuple}
+
+
+@lru_cache(maxsize=1024)
+def fields_of(source: Callable[..., Any]) -> Mapping[str, Field]:
+    """Return the configuration keys of a dataclass (its fields) or another callable (keyword-only parameters), by name.
+
+    Raises:
+        PluginError: a parameter has no type hint, or one which no TOML value can have.
+    """
+    hints = _hints(source)
+    docs = _docs(source)
+    fields = {}
+    for name, default in _defaults(source).items():
+        if name not in hints:
+            raise PluginError(f'parameter "{name}" of {_name(source)} has no type hint, which its configuration needs')
+        shape = shape_of(hints[name], f'parameter "{name}" of {_name(source)}')
+        required = default is inspect.Parameter.empty
+        fields[name] = Field(name, shape, required, None if required else default, docs.get(name, ""))
+    return fields
+
+
+def convert(value: Any, field: Field, scope: Scope) -> Any:
+    """Return a TOML value as the field's type, or `Faults`."""
+    return field.shape.convert(value, scope)
+
+
+def bind(component: Component, source: Callable[..., Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keyword arguments that a component's table says for the callable it is made by; secrets are read.
+
+    Raises:
+        ConfigError: all that is wrong with the table, each with its place.
+    """
+    scope = Scope(component.place.file.parent, environ)
+    values = convert_table(component.arguments, fields_of(source), scope)
+    if isinstance(values, Faults):
+        raise ConfigError(component.place.problems(values))
+    return values
+
+
+def shape_of(annotation: Any, what: str) -> Shape:
+    """Return the shape of an annotation; `what` names the parameter for the error.
+
+    Raises:
+        PluginError: no TOML value can have this type.
+    """
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _annotated(shape_of(arguments[0], what), arguments[1:])
+    if origin in (Union, UnionType):
+        shapes = [shape_of(argument, what) for argument in arguments if argument is not NoneType]
+        return shapes[0] if len(shapes) == 1 else Either(shapes)
+    if origin is Literal:
+        return Choice({option: option for option in arguments})
+    if origin in _LISTS or annotation in _LISTS:
+        items = [argument for argument in arguments if argument is not Ellipsis]
+        return Items(shape_of(items[0], what) if items else Anything(), _LISTS[origin or annotation])
+    if _is_mapping(origin or annotation):
+        return Table(shape_of(arguments[1], what) if arguments else Anything())
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return Choice({member.value: member for member in annotation})
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return Record(annotation, fields_of(annotation))
+    raise PluginError(f"{what} has the type {annotation}, which cannot be written in TOML")
+
+
+def _annotated(shape: Shape, marks: Sequence[Any]) -> Shape:
+    for one in marks:
+        if isinstance(one, mark.Span):
+            shape = Span()
+        elif isinstance(one, mark.Lone) and isinstance(shape, Items):
+            shape = dataclasses.replace(shape, lone=True)
+        elif isinstance(one, Meta):
+            shape = Bounded(shape, one)
+    return shape
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Mapping)
+
+
+def _hints(source: Callable[..., Any]) -> dict[str, Any]:
+    annotated = source.__init__ if _is_plain_class(source) else source
+    try:
+        return get_type_hints(annotated, include_extras=True)
+    except NameError as error:
+        raise PluginError(f"the type hints of {_name(source)} name {error.name!r}, which its module lacks") from error
+
+
+def _is_plain_class(source: Callable[..., Any]) -> bool:
+    return isinstance(source, type) and not dataclasses.is_dataclass(source)
+
+
+def _defaults(source: Callable[..., Any]) -> dict[str, Any]:
+    """Return the default by key, `Parameter.empty` where there is none."""
+    if dataclasses.is_dataclass(source):
+        return {field.name: _field_default(field) for field in dataclasses.fields(source) if field.init}
+    parameters = inspect.signature(source).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def _field_default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return inspect.Parameter.empty if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _docs(source: Callable[..., Any]) -> dict[str, str]:
+    """Return what the docstring says of each key, on lines of its own such as `base_url: where the server listens`."""
+    text = inspect.cleandoc(source.__doc__ or "")
+    pairs = re.findall(r"^[ \t]*(\w+):[ \t]+(\S.*(?:\n[ \t]{2,}(?!\w+:[ \t])\S.*)*)", text, re.MULTILINE)
+    return {name: " ".join(said.split()) for name, said in pairs}
+
+
+def _name(source: Callable[..., Any]) -> str:
+    return getattr(source, "__qualname__", None) or repr(source)

@@ -1,0 +1,94 @@
+"""Where a value comes from: the file as it was read, and the table in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from clawmesh.config.fault import Faults
+from clawmesh.config.scanner import KeyPath, lines
+from clawmesh.errors import Problem
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Source:
+    """One TOML file as it was read; scans for lines only when it is asked for one."""
+
+    def __init__(self, path: Path, text: str = "") -> None:
+        self.path = path
+        self._text = text
+
+    def __repr__(self) -> str:
+        return f"Source({str(self.path)!r})"
+
+    @cached_property
+    def _lines(self) -> dict[KeyPath, int]:
+        return lines(self._text)
+
+    def holds(self, path: KeyPath) -> bool:
+        """Tell whether the file itself says this key or table."""
+        return path in self._lines
+
+    def line(self, path: KeyPath) -> int:
+        """Return the line of a key, or of the innermost table or key around it; 0 where there is none."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._lines:
+                return self._lines[path[:length]]
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table in a file; `inherits` is the table that says the keys which this one leaves out."""
+
+    source: Source
+    path: KeyPath
+    inherits: Place | None = None
+
+    @property
+    def file(self) -> Path:
+        return self.source.path
+
+    @property
+    def table(self) -> str:
+        return dotted(self.path)
+
+    @property
+    def line(self) -> int:
+        return self.source.line(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def problem(self, message: str, *path: str | int) -> Problem:
+        """Return the problem of a key below this table, at the place that really says the key."""
+        owner = self._owner(path)
+        whole = (*owner.path, *path)
+        items = "".join(f"item {step + 1}: " for step in path if isinstance(step, int))
+        names = [step for step in whole if isinstance(step, str)]
+        table, key = (names[:-1], names[-1:]) if path else (names, [])
+        return Problem(items + message, str(owner.file), owner.source.line(whole), dotted(table), dotted(key))
+
+    def problems(self, faults: Faults) -> list[Problem]:
+        return [self.problem(fault.message, *fault.path) for fault in faults]
+
+    def _owner(self, path: KeyPath) -> Place:
+        """Return the table, of this one and those it inherits from, that says most of the path."""
+        for length in range(len(path), 0, -1):
+            place: Place | None = self
+            while place is not None:
+                if place.source.holds((*place.path, *path[:length])):
+                    return place
+                place = place.inherits
+        return self
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return the names as TOML writes them in a header: those with odd characters in quotes."""
+    names = (name for name in path if isinstance(name, str))
+    return ".".join(name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)
