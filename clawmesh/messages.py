@@ -125,3 +125,15 @@ class Usage(Struct, frozen=True):
             self.reasoning_tokens + other.reasoning_tokens,
             self.total_tokens + other.total_tokens,
         )
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What a turn took: model calls, tool calls, tokens; `stop` is why the last answer ended."""
+
+    steps: int = 0
+    tool_calls: int = 0
+    usage: Usage = Usage()
+    stop: str = "end"
+    stop_detail: str = ""
+    backend: str = ""
+    model: str = ""

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from clawmesh.abc.backend import Emit
 from clawmesh.abc.memory import Memory
 from clawmesh.clock import Clock
-from clawmesh.http.transport import Transport
 from clawmesh.ids import Ids
 from clawmesh.messages import Message
+
+if TYPE_CHECKING:
+    from clawmesh.http.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
