@@ -1,0 +1,34 @@
+"""How long an exchange may take and how much it may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB, MIB = 1024, 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds an exchange may spend in each phase; all are enforced to about a quarter of a second."""
+
+    wait: float = 30.0
+    """For a free connection, when all that the bounds allow are in use."""
+    connect: float = 10.0
+    """For name resolution, TCP and TLS together."""
+    head: float = 600.0
+    """From the request written to the response's header: a model may think for minutes before it says anything."""
+    silence: float = 120.0
+    """Between two pieces of the body."""
+    total: float | None = None
+    """For everything, from the call to the last byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one transport may hold; past a bound there is an error of its own, never growth."""
+
+    header_bytes: int = 64 * KIB
+    body_bytes: int = 64 * MIB
+    per_origin: int = 16_384
+    connections: int = 16_384
+    idle_seconds: float = 30.0

@@ -1,0 +1,69 @@
+"""What a request asks for, prepared once and sent many times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clawmesh.errors import URLError
+from clawmesh.http.url import Location, Origin
+
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")  # RFC 9110, 5.5
+FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"te", b"trailer"})
+BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A method, a URL and the headers that are the same for every request, as the bytes that open the request."""
+
+    origin: Origin
+    method: str
+    path: str
+    head: bytes = field(repr=False)  # its headers hold keys
+
+    @classmethod
+    def parse(cls, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None) -> Target:
+        """Prepare requests to `url`; `accept` and `accept-encoding: identity` are added unless given.
+
+        Raises:
+            URLError: the URL is not one of http or https, or the method or a header cannot be sent.
+        """
+        location = Location.parse(url)
+        if not TOKEN.fullmatch(method.encode("utf-8")):
+            raise URLError(f"{method!r} is no HTTP method")
+        fields = {"accept": "*/*", "accept-encoding": "identity"}
+        fields |= {name.lower(): value for name, value in (headers or {}).items()}
+        pairs = [(name.encode("utf-8"), encode_value(name, value)) for name, value in fields.items()]
+        request = f"{method} {location.path} HTTP/1.1\r\nHost: {location.origin.authority}\r\n"
+        return cls(location.origin, method, location.path, request.encode("ascii") + write_fields(pairs))
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}{self.path}"
+
+    def request(self, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+        """Return the whole request, framed by Content-Length (RFC 9112, 6.2)."""
+        fields = write_fields(headers) if headers else b""
+        if body or self.method not in BODYLESS:
+            return b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, fields, len(body), body)
+        return b"%b%b\r\n" % (self.head, fields)
+
+
+def encode_value(name: str, value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise URLError(f"the header {name!r} holds a character that HTTP cannot carry") from error
+
+
+def write_fields(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Write header fields; their values are named in no error, because they may be secret."""
+    for name, value in pairs:
+        if not TOKEN.fullmatch(name) or name.lower() in FRAMING:
+            raise URLError(f"{name.decode('latin-1')!r} cannot be set as a header")
+        if not VALUE.fullmatch(value):
+            raise URLError(f"the header {name.decode('latin-1')!r} holds a control character")
+    return b"".join(b"%b: %b\r\n" % pair for pair in pairs)

@@ -1,0 +1,139 @@
+"""The HTTP client: one request out, its response pushed into a sink."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+
+from clawmesh.errors import ConnectionLostError, TransportTimeoutError
+from clawmesh.http.connection import Connection
+from clawmesh.http.dial import Dialer
+from clawmesh.http.dns import Resolve, Resolver
+from clawmesh.http.exchange import Exchange, Sink
+from clawmesh.http.limits import Bounds, Deadlines
+from clawmesh.http.pool import Pool
+from clawmesh.http.target import Target
+from clawmesh.http.tls import TLS, Identity
+from clawmesh.http.url import Origin
+from clawmesh.http.wheel import Wheel
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+NEVER = float("inf")
+DEADLINES, BOUNDS, SYSTEM = Deadlines(), Bounds(), Identity()
+
+
+class Transport:
+    """Sends requests over pooled HTTP/1.1 connections. Made by `open_transport`, used from any number of tasks."""
+
+    def __init__(self, pool: Pool, wheel: Wheel, resolve: Resolve) -> None:
+        self.resolve = resolve
+        self._pool = pool
+        self._now = wheel.now
+        self._loop = asyncio.get_running_loop()
+
+    async def exchange(
+        self,
+        target: Target,
+        body: bytes,
+        sink: Sink,
+        deadlines: Deadlines = DEADLINES,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Send one request and push its response into `sink`; returns when the response is complete.
+
+        A request is sent again only if the server cannot have accepted it. Cancelling closes the connection.
+
+        Raises:
+            TransportError: by type; a status of 400 or 500 is no error here.
+            Exception: whatever `sink` raised.
+        """
+        request = target.request(body, headers)
+        until = NEVER if deadlines.total is None else self._now() + deadlines.total
+        exchange = self.prepare(sink, deadlines, until)
+        exchange.bodyless = target.method == "HEAD"
+        connection = self._pool.take(target.origin) or await self.connect(target.origin, deadlines, until)
+        try:
+            connection.begin(request, exchange)
+            await exchange.done
+        except ConnectionLostError:
+            if not repeatable(target, exchange, connection):
+                raise
+        else:
+            return
+        finally:
+            self._pool.release(connection)
+        await self._repeat(target, request, exchange)
+
+    def prepare(self, sink: Sink, deadlines: Deadlines, until: float) -> Exchange:
+        """Return an exchange that has not begun."""
+        return Exchange(sink, deadlines, self._loop.create_future(), self._now(), until)
+
+    async def connect(self, origin: Origin, deadlines: Deadlines, until: float) -> Connection:
+        """Return a connection, which the caller must `release`."""
+        left = until - self._now()
+        try:
+            return await self._pool.open_new(origin, min(deadlines.wait, left), min(deadlines.connect, left))
+        except TransportTimeoutError as error:
+            if self._now() < until:
+                raise
+            raise TransportTimeoutError(f"{error}, which ends the time for all", phase="total") from error
+
+    def release(self, connection: Connection) -> None:
+        """Give back a connection, whatever became of its exchange."""
+        self._pool.release(connection)
+
+    async def _repeat(self, target: Target, request: bytes, lost: Exchange) -> None:
+        """Send a request once more, on a connection that nobody used before."""
+        exchange = self.prepare(lost.sink, lost.deadlines, lost.until)
+        exchange.bodyless = lost.bodyless
+        connection = await self.connect(target.origin, exchange.deadlines, exchange.until)
+        try:
+            connection.begin(request, exchange)
+            await exchange.done
+        finally:
+            self._pool.release(connection)
+
+
+def repeatable(target: Target, exchange: Exchange, connection: Connection) -> bool:
+    """Return whether a lost request may be sent again.
+
+    It may if none of it was sent; or if it asks for no effect and went over a connection that the server may have
+    closed before it arrived (RFC 9110, 9.2.1; RFC 9112, 9.3.1). A POST that was sent never is.
+    """
+    if not exchange.sent:
+        return True
+    return target.method in SAFE and connection.uses > 1 and not exchange.received
+
+
+@asynccontextmanager
+async def open_transport(
+    *,
+    bounds: Bounds = BOUNDS,
+    identity: Identity = SYSTEM,
+    resolve: Resolve | None = None,
+) -> AsyncIterator[Transport]:
+    """Open an HTTP client; closing it closes every connection and ends every exchange with an error.
+
+    `resolve` turns host names into addresses, to exactly which it connects; by default the system does.
+    """
+    wheel = Wheel(asyncio.get_running_loop().time)
+    resolver = Resolver()
+    resolve = resolve or resolver
+    pool = Pool(Dialer(resolve, TLS(identity)), wheel, bounds)
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(wheel.run)
+        try:
+            yield Transport(pool, wheel, resolve)
+        except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
+            failure = error
+        finally:
+            resolver.close()
+            with anyio.CancelScope(shield=True):
+                await pool.aclose()
+            group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
