@@ -12,6 +12,7 @@ ClawmeshError
 │   ├── OversizeError         a header, line or body is larger than its bound
 │   ├── TransportTimeoutError a deadline of the exchange passed
 │   ├── ResourceError         this process has no connection or file descriptor left
+│   ├── URLError              the URL, method or header cannot be sent
 │   └── EgressError           the address or URL is not allowed
 ├── BackendError              a model call failed; `retry` says what may be done
 │   ├── BadRequestError       400, 413, 422 and other 4xx: the request itself is wrong
@@ -117,7 +118,7 @@ class OversizeError(TransportError):
 
 
 class TransportTimeoutError(TransportError):
-    """A deadline of the exchange passed; `phase` is connect, head, silence or total."""
+    """A deadline of the exchange passed; `phase` is wait, connect, head, silence or total."""
 
     def __init__(self, message: str, *, phase: str) -> None:
         super().__init__(message)
@@ -126,6 +127,10 @@ class TransportTimeoutError(TransportError):
 
 class ResourceError(TransportError):
     """This process has no connection or file descriptor left."""
+
+
+class URLError(TransportError):
+    """The URL, method or header cannot be sent."""
 
 
 class EgressError(TransportError):
