@@ -1,0 +1,110 @@
+"""The tools of one agent: which there are, and how a model's calls are run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import anyio
+from msgspec import DecodeError
+from msgspec.json import decode
+
+from clawmesh.abc.context import Context
+from clawmesh.abc.tool import Output, Tool, ToolSpec
+from clawmesh.config.model import Limits
+from clawmesh.config.suggestion import did_you_mean
+from clawmesh.errors import ArgumentError, ClawmeshError, ToolError
+from clawmesh.messages import Image, Text, ToolCall, ToolResult
+
+RESULT_CHARACTERS = 65_536
+
+
+class ToolHooks(Protocol):
+    """The wrapper hooks of plugins around a tool call."""
+
+    def before_tool(self, context: Context, call: ToolCall) -> ToolCall: ...
+
+    def after_tool(self, context: Context, call: ToolCall, result: ToolResult) -> ToolResult: ...
+
+
+class Toolbox:
+    """Runs calls side by side; whatever goes wrong in one becomes a failed result that the model sees."""
+
+    def __init__(self, tools: Sequence[Tool], limits: Limits, hooks: ToolHooks) -> None:
+        self._tools: Mapping[str, Tool] = {tool.spec.name: tool for tool in tools}
+        self._limits = limits
+        self._hooks = hooks
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec for tool in self._tools.values())
+
+    async def run(self, context: Context, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
+        """Run the calls, at most `limits.parallel_tools` at once; results come in the order of the calls."""
+        results: dict[int, ToolResult] = {}
+        limiter = anyio.CapacityLimiter(self._limits.parallel_tools)
+
+        async def one(index: int, call: ToolCall) -> None:
+            async with limiter:
+                # The key is made of the turn and the action, so that a repeat after a crash carries the same one.
+                own = replace(context, key=f"{context.key}.{call.id or index}")
+                results[index] = await self._one(own, call)
+                context.emit(results[index])
+
+        async with anyio.create_task_group() as tasks:
+            for index, call in enumerate(calls):
+                tasks.start_soon(one, index, call)
+        return tuple(results[index] for index in range(len(calls)))
+
+    async def _one(self, context: Context, call: ToolCall) -> ToolResult:
+        try:
+            call = self._hooks.before_tool(context, call)
+            result = ToolResult(call.id, call.name, _content(await self._call(context, call)))
+        except ClawmeshError as error:
+            result = failed(call, str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the model is told, the turn goes on
+            result = failed(call, f"the tool broke: {type(error).__name__}: {error}")
+        try:
+            return self._hooks.after_tool(context, call, result)
+        except ClawmeshError as error:
+            return failed(call, str(error))
+
+    async def _call(self, context: Context, call: ToolCall) -> Output:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise ToolError(
+                f'there is no tool "{call.name}"{did_you_mean(call.name, self._tools, otherwise="there is")}'
+            )
+        with anyio.move_on_after(self._limits.tool_seconds):
+            return await tool.call(context, _arguments(call))
+        raise ToolError(f"{call.name} gave no result within {self._limits.tool_seconds:g} s and was stopped")
+
+
+def failed(call: ToolCall, reason: str) -> ToolResult:
+    """Return the result of a call that gave none."""
+    return ToolResult(call.id, call.name, (_bounded(Text(reason)),), failed=True)
+
+
+def _arguments(call: ToolCall) -> dict[str, Any]:
+    try:
+        arguments = decode(call.arguments or "{}")
+    except DecodeError as error:
+        raise ArgumentError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise ArgumentError(f"the arguments are {type(arguments).__name__}, expected an object")
+    return arguments
+
+
+def _content(output: Output) -> tuple[Text | Image, ...]:
+    if isinstance(output, str):
+        return (_bounded(Text(output)),)
+    parts = (output,) if isinstance(output, Text | Image) else output
+    return tuple(_bounded(part) if isinstance(part, Text) else part for part in parts)
+
+
+def _bounded(part: Text) -> Text:
+    left_out = len(part.text) - RESULT_CHARACTERS
+    if left_out <= 0:
+        return part
+    return Text(f"{part.text[:RESULT_CHARACTERS]}\n[{left_out} more characters left out]")

@@ -1,0 +1,133 @@
+"""One turn of an agent that is a language model: model, tools, model, until an answer or a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from clawmesh.abc.backend import Backend, Reply, Request
+from clawmesh.abc.context import Context
+from clawmesh.agent.schema import Schema
+from clawmesh.agent.toolbox import Toolbox, failed
+from clawmesh.config.model import AgentConfig
+from clawmesh.errors import LimitError, ReplyError
+from clawmesh.messages import Message, Report, Usage
+
+REPAIRS = 2
+
+
+class ModelHooks(Protocol):
+    """The wrapper hooks of plugins around a model call."""
+
+    def before_model(self, agent: str, request: Request) -> Request: ...
+
+    def after_model(self, agent: str, request: Request, reply: Reply) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What an agent thinks and acts with; shared by all its sessions."""
+
+    config: AgentConfig
+    backend: Backend
+    toolbox: Toolbox
+    hooks: ModelHooks
+    schema: Schema | None = None
+
+
+class Turn:
+    """From a message to its answer; `exchange` is what there is to add to the transcript."""
+
+    def __init__(self, mind: Mind, context: Context, history: Sequence[Message], message: Message) -> None:
+        self._mind = mind
+        self._context = context
+        self._history = tuple(history)
+        self._usage = Usage()
+        self._steps = 0
+        self._calls = 0
+        self._repairs = 0
+        self.exchange: list[Message] = [message]
+
+    async def run(self) -> tuple[Message, Report]:
+        """Run to the answer.
+
+        Raises:
+            LimitError: steps, tokens or seconds of `[agents.NAME.limits]` are used up.
+            BackendError: no backend of the agent gave a reply.
+            ReplyError: the answer did not satisfy `output_schema`, repairs included.
+        """
+        limits = self._mind.config.limits
+        with anyio.move_on_after(limits.seconds) as scope:
+            while True:
+                reply = await self._step(scope.deadline - anyio.current_time())
+                if await self._finished(reply):
+                    return reply.message, self._report(reply)
+        raise LimitError(f"the turn was not done within {limits.seconds:g} s", limit="seconds")
+
+    async def _step(self, seconds: float) -> Reply:
+        limits, hooks, name = self._mind.config.limits, self._mind.hooks, self._mind.config.name
+        if self._steps >= limits.steps:
+            raise LimitError(f"no answer after {limits.steps} steps", limit="steps")
+        if limits.tokens is not None and self._usage.total_tokens >= limits.tokens:
+            raise LimitError(f"{self._usage.total_tokens} of {limits.tokens} tokens are used", limit="tokens")
+        request = hooks.before_model(name, self._request(seconds))
+        reply = await self._mind.backend.complete(request, self._context.emit)
+        self._steps += 1
+        self._usage += reply.usage
+        reply = hooks.after_model(name, request, reply)
+        self.exchange.append(reply.message)
+        return reply
+
+    async def _finished(self, reply: Reply) -> bool:
+        """Do what the reply asks for; True if there is nothing left to do."""
+        if calls := reply.message.calls:
+            self._calls += len(calls)
+            if reply.stop == "length":
+                # The last call may be the one that was cut off, and nothing tells which arguments are whole.
+                results = tuple(failed(call, "not run: the answer was cut off at max_tokens") for call in calls)
+            else:
+                results = await self._mind.toolbox.run(self._context, calls)
+            self.exchange.append(Message("tool", results))
+            return False
+        if reply.stop == "pause":
+            return False
+        return self._mind.schema is None or reply.stop == "refusal" or self._satisfied(self._mind.schema, reply)
+
+    def _satisfied(self, schema: Schema, reply: Reply) -> bool:
+        faults = schema.faults_in(reply.message.text)
+        if not faults:
+            return True
+        if self._repairs >= REPAIRS:
+            raise ReplyError(f"the answer does not satisfy output_schema: {faults}")
+        self._repairs += 1
+        self.exchange.append(Message.user(f"Your answer does not fit its schema: {faults}. Answer again, JSON only."))
+        return False
+
+    def _request(self, seconds: float) -> Request:
+        config = self._mind.config
+        return Request(
+            model=config.model,
+            messages=(*self._history, *self.exchange),
+            instructions=config.instructions,
+            tools=self._mind.toolbox.specs,
+            output_schema=config.output_schema,
+            max_tokens=config.max_tokens,
+            temperature=config.temperature,
+            top_p=config.top_p,
+            reasoning=config.reasoning,
+            session=self._context.address,
+            seconds=seconds,
+        )
+
+    def _report(self, reply: Reply) -> Report:
+        return Report(
+            steps=self._steps,
+            tool_calls=self._calls,
+            usage=self._usage,
+            stop=reply.stop,
+            stop_detail=reply.stop_detail,
+            model=reply.model,
+        )
