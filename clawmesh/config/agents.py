@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from clawmesh.config.document import Document, read_text
 from clawmesh.config.fault import Fault, Faults, describe
 from clawmesh.config.model import AgentConfig, AgentSettings, Component
+from clawmesh.config.record import Record, convert_table
 from clawmesh.config.scope import Scope
-from clawmesh.config.shape import Record, convert_table
 from clawmesh.config.signature import fields_of
 from clawmesh.config.source import Place, dotted
 from clawmesh.errors import Problem
@@ -23,12 +24,11 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 NAME_RULE = "letters, digits, _, - and ., at most 100 of them, the first no - or ."
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What the agents of a file leave out: converted values by key, and its sub-tables as they were read."""
 
-    values: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
+    tables: Mapping[str, Mapping[str, Any]] = {}
     place: Place | None = None
 
 
@@ -131,7 +131,7 @@ class Agents:
 
     def _advise(self, fault: Fault, table: Mapping[str, Any], place: Place) -> Fault:
         """Say more of the two traps of TOML: a dot in a name, and a key that has slipped into the table above it."""
-        name, *rest = fault.path
+        name, *rest = map(str, fault.path)
         shape = self._fields[name].shape if name in self._fields else None
         if shape is None and type(table.get(name)) is dict:
             header = dotted([*place.path[:-1], f"{place.path[-1]}.{name}"])

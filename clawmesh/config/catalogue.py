@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from clawmesh.config.agents import LLM
 from clawmesh.config.fault import Faults
 from clawmesh.config.link import Links
 from clawmesh.config.model import AgentConfig, AgentSettings, Component, Config
+from clawmesh.config.record import Fields, convert_table
 from clawmesh.config.scope import Scope
-from clawmesh.config.shape import Fields, convert_table
 from clawmesh.config.signature import fields_of
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ConfigError, Problem
@@ -20,14 +21,13 @@ from clawmesh.errors import ConfigError, Problem
 Offers = Mapping[str, Callable[..., Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """What may stand as `type` in a table, by kind: the callables which the plugins registered."""
 
-    backends: Offers = field(default_factory=dict)
-    tools: Offers = field(default_factory=dict)
-    memories: Offers = field(default_factory=dict)
-    agents: Offers = field(default_factory=dict)
+    backends: Offers = {}
+    tools: Offers = {}
+    memories: Offers = {}
+    agents: Offers = {}
 
     def fields(self, kind: str, type: str) -> Fields:
         """Return the keys of a table of this kind and type; a plain function that is a tool has none.

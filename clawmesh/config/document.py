@@ -6,16 +6,17 @@ import glob
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import tomli
+from msgspec import Struct
 
+from clawmesh.config.compound import Items
 from clawmesh.config.fault import Faults
 from clawmesh.config.scanner import statements
 from clawmesh.config.scope import Scope
-from clawmesh.config.shape import STRING, Items
+from clawmesh.config.shape import STRING
 from clawmesh.config.source import Place, Source, dotted
 from clawmesh.config.suggestion import nearest
 from clawmesh.errors import Problem
@@ -31,8 +32,7 @@ _FOREIGN_WORDS = {"True": "true", "False": "false", "yes": "true", "no": "false"
 Identity: TypeAlias = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One file's tables; `parent` is the document that includes it."""
 
     source: Source

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 SHOWN = 60
 _WORDS = {
@@ -25,8 +26,7 @@ _KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing wrong; `path` leads from the table at hand to the value: keys, and the indices of list items."""
 
     message: str

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from clawmesh.config.mark import Duration, Lone
 from clawmesh.config.source import Place
@@ -15,18 +14,16 @@ from clawmesh.config.source import Place
 Positive = Annotated[int, Meta(ge=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Struct, frozen=True):
     """A named backend, tool or memory: its plugin's key and the arguments for it, not yet checked against it."""
 
     name: str
     type: str
     arguments: Mapping[str, Any]
-    place: Place = field(compare=False, repr=False)
+    place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one turn may use.
 
     steps: model calls in one turn
@@ -43,8 +40,7 @@ class Limits:
     tool_seconds: Duration = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class ContextSettings:
+class ContextSettings(Struct, frozen=True):
     """What a model gets to see of the conversation.
 
     history: newest messages of the session that are kept
@@ -53,8 +49,7 @@ class ContextSettings:
     history: Positive = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
+class AgentSettings(Struct, frozen=True, kw_only=True):
     """What an agent's table says, or `[defaults]` for all of them.
 
     type: "llm", or the name of an agent written as code, whose own keys are then allowed here
@@ -81,7 +76,7 @@ class AgentSettings:
     description: str = ""
     backend: Annotated[tuple[str, ...], Lone(), Meta(min_length=1)] = ()
     model: str = ""
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = {}
     instructions: str = ""
     instructions_file: Path | None = None
     tools: tuple[str, ...] = ()
@@ -97,21 +92,19 @@ class AgentSettings:
     context: ContextSettings = ContextSettings()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentConfig(AgentSettings):
+class AgentConfig(AgentSettings, frozen=True, kw_only=True):
     """One agent; `arguments` are the keys of an agent written as code, not yet checked against it."""
 
     name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    place: Place = field(compare=False, repr=False)
+    arguments: Mapping[str, Any] = {}
+    place: Place
 
     def model_for(self, backend: str) -> str:
         """Return the model's name as this backend knows it."""
         return self.models.get(backend, self.model)
 
 
-@dataclass(frozen=True, slots=True)
-class MeshSettings:
+class MeshSettings(Struct, frozen=True):
     """How messages travel.
 
     deadline: how long a message may take to its outcome where the sender says nothing
@@ -124,8 +117,7 @@ class MeshSettings:
     mailbox: Positive = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PluginSettings:
+class PluginSettings(Struct, frozen=True):
     """Where plugins are.
 
     folder: a folder of plugin files, besides `plugins/` beside this file
@@ -136,8 +128,7 @@ class PluginSettings:
     disabled: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
+class HttpSettings(Struct, frozen=True):
     """How backends and tools reach the network.
 
     proxy: the proxy's URL, without a password in it; by default HTTPS_PROXY and its kin in the environment count
@@ -154,8 +145,7 @@ class HttpSettings:
     connections: Positive | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The whole configuration. `path` is its main file, `files` are all that were read for it."""
 
     agents: Mapping[str, AgentConfig]
@@ -165,5 +155,5 @@ class Config:
     mesh: MeshSettings = MeshSettings()
     plugins: PluginSettings = PluginSettings()
     http: HttpSettings = HttpSettings()
-    path: Path | None = field(default=None, compare=False)
-    files: tuple[Path, ...] = field(default=(), compare=False)
+    path: Path | None = None
+    files: tuple[Path, ...] = ()

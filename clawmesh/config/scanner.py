@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import tomli
+from msgspec import Struct
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -32,8 +32,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One header or one key with its value: the whole path from the top, and the line where it begins.
 
     `element` marks a header of an array of tables, which may be said again.
@@ -72,23 +71,23 @@ def lines(text: str) -> dict[KeyPath, int]:
     return found
 
 
-@dataclass(slots=True)
 class _Tables:
     """Knows the table that the last header opened, and counts the elements of arrays of tables."""
 
-    current: KeyPath = ()
-    counts: dict[KeyPath, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.current: KeyPath = ()
+        self._counts: dict[KeyPath, int] = {}
 
     def enter(self, names: tuple[str, ...], *, element: bool) -> KeyPath:
         path: KeyPath = ()
         for name in names[:-1]:
             path = (*path, name)
-            if path in self.counts:
-                path = (*path, self.counts[path] - 1)
+            if path in self._counts:
+                path = (*path, self._counts[path] - 1)
         path = (*path, names[-1])
         if element:
-            self.counts[path] = self.counts.get(path, 0) + 1
-            path = (*path, self.counts[path] - 1)
+            self._counts[path] = self._counts.get(path, 0) + 1
+            path = (*path, self._counts[path] - 1)
         self.current = path
         return path
 

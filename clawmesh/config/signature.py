@@ -1,4 +1,4 @@
-"""A signature is a schema: the keyword-only parameters of a callable, or the fields of a dataclass, are TOML keys."""
+"""A signature is a schema: keyword-only parameters of a callable, or the fields of a record, are keys in TOML."""
 
 from __future__ import annotations
 
@@ -12,30 +12,25 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from msgspec import Meta
+from msgspec import Meta, Struct, structs
 
 from clawmesh.config import mark
+from clawmesh.config.compound import Bounded, Either, Items, Table
 from clawmesh.config.fault import Faults
 from clawmesh.config.model import Component
+from clawmesh.config.record import Field, Record, convert_table
 from clawmesh.config.scope import Scope
 from clawmesh.config.shape import (
     BOOLEAN,
     INTEGER,
     STRING,
     Anything,
-    Bounded,
     Choice,
-    Either,
-    Field,
     FilePath,
-    Items,
     Number,
-    Record,
     Reference,
     Shape,
     Span,
-    Table,
-    convert_table,
 )
 from clawmesh.errors import ConfigError, PluginError
 from clawmesh.secret import Secret
@@ -55,7 +50,7 @@ _LISTS = {list: list, tuple: tuple, Sequence: tuple}
 
 @lru_cache(maxsize=1024)
 def fields_of(source: Callable[..., Any]) -> Mapping[str, Field]:
-    """Return the configuration keys of a dataclass (its fields) or another callable (keyword-only parameters), by name.
+    """Return the configuration keys by name: a record's fields, or another callable's keyword-only parameters.
 
     Raises:
         PluginError: a parameter has no type hint, or one which no TOML value can have.
@@ -113,7 +108,7 @@ def shape_of(annotation: Any, what: str) -> Shape:
         return Table(shape_of(arguments[1], what) if arguments else Anything())
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return Choice({member.value: member for member in annotation})
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+    if _is_record(annotation):
         return Record(annotation, fields_of(annotation))
     raise PluginError(f"{what} has the type {annotation}, which cannot be written in TOML")
 
@@ -123,7 +118,7 @@ def _annotated(shape: Shape, marks: Sequence[Any]) -> Shape:
         if isinstance(one, mark.Span):
             shape = Span()
         elif isinstance(one, mark.Lone) and isinstance(shape, Items):
-            shape = dataclasses.replace(shape, lone=True)
+            shape = structs.replace(shape, lone=True)
         elif isinstance(one, Meta):
             shape = Bounded(shape, one)
     return shape
@@ -134,29 +129,24 @@ def _is_mapping(annotation: Any) -> bool:
 
 
 def _hints(source: Callable[..., Any]) -> dict[str, Any]:
-    annotated = source.__init__ if _is_plain_class(source) else source
+    annotated: Any = source
+    if isinstance(source, type) and not _is_record(source):
+        annotated = inspect.getattr_static(source, "__init__")
     try:
         return get_type_hints(annotated, include_extras=True)
     except NameError as error:
         raise PluginError(f"the type hints of {_name(source)} name {error.name!r}, which its module lacks") from error
 
 
-def _is_plain_class(source: Callable[..., Any]) -> bool:
-    return isinstance(source, type) and not dataclasses.is_dataclass(source)
+def _is_record(source: Any) -> bool:
+    return isinstance(source, type) and (dataclasses.is_dataclass(source) or issubclass(source, Struct))
 
 
 def _defaults(source: Callable[..., Any]) -> dict[str, Any]:
     """Return the default by key, `Parameter.empty` where there is none."""
-    if dataclasses.is_dataclass(source):
-        return {field.name: _field_default(field) for field in dataclasses.fields(source) if field.init}
     parameters = inspect.signature(source).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-
-
-def _field_default(field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    return inspect.Parameter.empty if field.default_factory is dataclasses.MISSING else field.default_factory()
+    every = _is_record(source)
+    return {one.name: one.default for one in parameters if every or one.kind is one.KEYWORD_ONLY}
 
 
 def _docs(source: Callable[..., Any]) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from clawmesh.config.fault import Faults
 from clawmesh.config.scanner import KeyPath, lines
@@ -42,8 +43,7 @@ class Source:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A table in a file; `inherits` is the table that says the keys which this one leaves out."""
 
     source: Source

@@ -13,8 +13,8 @@ from clawmesh.config.document import Document, Library
 from clawmesh.config.fault import Faults, describe
 from clawmesh.config.link import check_links
 from clawmesh.config.model import AgentSettings, Component, Config, HttpSettings, MeshSettings, PluginSettings
+from clawmesh.config.record import convert_table
 from clawmesh.config.scope import Scope
-from clawmesh.config.shape import convert_table
 from clawmesh.config.signature import fields_of
 from clawmesh.config.source import Place
 from clawmesh.config.suggestion import did_you_mean, nearest
@@ -76,7 +76,13 @@ class _Assembly:
         self._raise(library)
         files = [*(document.source.path for document in library.documents), *agents.files]
         return Config(
-            agents=complete, path=path, files=tuple(files) if path else (), **self._components, **self._settings
+            agents=complete,
+            backends=self._components["backends"],
+            tools=self._components["tools"],
+            memories=self._components["memories"],
+            path=path,
+            files=tuple(files) if path else (),
+            **self._settings,
         )
 
     def _raise(self, library: Library) -> None:
