@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import pluggy
 
 from clawmesh import hookspecs
+from clawmesh.abc.context import Services
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Hook
 from clawmesh.config.signature import fields_of
@@ -34,7 +35,7 @@ _MARK = f"{hookspecs.PROJECT}_impl"
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One thing that a plugin offers; `factory` makes it, or is it in the case of an agent."""
+    """One thing that a plugin offers; `factory` makes it, or is it: an agent, and a tool that is a plain function."""
 
     kind: Kind
     name: str
@@ -153,7 +154,8 @@ def _registration(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
         _check_agent(where, value)
         return Registration(kind, key, value)
     if kind == "tool" and not inspect.isclass(value):
-        return Registration(kind, key, _function_factory(where, value, key))
+        _check_function(where, value, key)
+        return Registration(kind, key, value)
     if inspect.iscoroutinefunction(value):
         raise PluginError(f"{where} is async; a factory is a plain function or class, async lives in what it makes")
     if kind == "tool" and not inspect.iscoroutinefunction(getattr(value, "call", None)):
@@ -162,15 +164,17 @@ def _registration(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
     return Registration(kind, key, value)
 
 
-def _function_factory(where: str, function: Callable[..., Any], name: str) -> Callable[[], FunctionTool]:
-    def make() -> FunctionTool:
-        return FunctionTool(function, name)
+def surroundings(factory: Callable[..., Any], services: Services) -> tuple[Services, ...]:
+    """Return the positional arguments that a factory takes: the services if it wants them."""
+    wants = any(each.kind is each.POSITIONAL_ONLY for each in inspect.signature(factory).parameters.values())
+    return (services,) if wants else ()
 
+
+def _check_function(where: str, function: Callable[..., Any], name: str) -> None:
     try:
-        make()
+        FunctionTool(function, name)
     except PluginError as error:
         raise PluginError(f"{where}: {error}") from error
-    return make
 
 
 _WANTED: Mapping[Kind, str] = {

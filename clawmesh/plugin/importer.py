@@ -14,6 +14,7 @@ from importlib.util import decode_source, module_from_spec, spec_from_file_locat
 from pathlib import Path
 from types import ModuleType
 
+from clawmesh.errors import PluginError
 from clawmesh.plugin.source import INIT, Snapshot, Source
 
 NAMESPACE = "clawmesh_plugins"
@@ -53,6 +54,18 @@ def forget(source: Source) -> None:
         del sys.modules[loaded]
 
 
+def decode(content: bytes, source: Source) -> str:
+    """Return the text of a Python file.
+
+    Raises:
+        PluginError: it is not in the encoding that it says, or UTF-8.
+    """
+    try:
+        return decode_source(content)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise PluginError(f"{source.path}: is not text: {error}", plugin=source.name) from error
+
+
 def _run(spec: ModuleSpec) -> ModuleType:
     package = sys.modules.setdefault(NAMESPACE, ModuleType(NAMESPACE))
     package.__path__ = []
@@ -87,7 +100,7 @@ class SnapshotLoader(ExecutionLoader):
         return str(folder / self._found(fullname))
 
     def get_source(self, fullname: str) -> str:
-        return decode_source(self._files[self._found(fullname)])
+        return decode(self._files[self._found(fullname)], self._source)
 
     def get_data(self, path: str) -> bytes:
         """Return a file of the snapshot, for `pkgutil.get_data`."""

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 from pathlib import Path
@@ -19,8 +19,9 @@ from clawmesh.config.catalogue import Catalogue
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import PluginError
 from clawmesh.plugin.contract import Kind, Manager, Registration
+from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.importer import forget, run_bundled, run_user
-from clawmesh.plugin.source import Origin, Source, find, read
+from clawmesh.plugin.source import Origin, Source, read
 from clawmesh.plugin.trust import Trust
 
 SLOW_SECONDS = 1.0
@@ -51,39 +52,27 @@ class Loaded:
     plugins: tuple[PluginInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where plugins are looked for, in this order; `site` holds what they depend on."""
-
-    bundled: Path
-    user: Sequence[Path] = ()
-    site: Path | None = None
-
-
 def load(
-    places: Places,
+    folders: Folders,
     trust: Trust,
     *,
     clock: Clock,
     report: Callable[[Incident], None],
     disabled: Collection[str] = (),
 ) -> Loaded:
-    """Load every plugin that is trusted, whole and not disabled.
+    """Load every plugin that is trusted, whole and not disabled; the first to register a name has it.
 
-    `report` hears of wrapper hooks that fail or are slow.
+    `report` hears of slow imports, and of wrapper hooks that fail or are slow.
 
     Raises:
         PluginError: a plugins folder cannot be read.
     """
-    if places.site is not None and str(places.site) not in sys.path:
+    if str(folders.site) not in sys.path:
         # Last, so that what is bundled wins.
-        sys.path.append(str(places.site))
+        sys.path.append(str(folders.site))
     loading = _Loading(trust, disabled, clock, report)
-    for source in find(places.bundled, "bundled"):
+    for source in folders.sources():
         loading.add(source)
-    for folder in dict.fromkeys(places.user):
-        for source in find(folder, "user"):
-            loading.add(source)
     hooks = Hooks(list(loading.manager.hooks()), report, clock)
     return Loaded(loading.catalogue(), hooks, (*loading.plugins, *loading.missing()))
 
