@@ -86,7 +86,7 @@ class Calls:
         return call
 
     def _current(self, delta: CallDelta) -> Call | None:
-        """Return the call that a fragment may continue: the last with its index; lacking one, its id; lacking both, any."""
+        """Return the call that a fragment may continue: the last with its index, or its id if it has no index."""
         for call in reversed(self._calls):
             if delta.index is not None and call.index == delta.index:
                 return call

@@ -1,0 +1,45 @@
+"""What one `[backends.NAME]` table of type "openai" says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from clawmesh import Secret
+
+HOST = "api.openai.com"
+API: TypeAlias = Literal["chat", "responses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments of the factory, by their names there."""
+
+    base_url: str
+    api_key: Secret | None = None
+    api: API | None = None
+    model: str = ""
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    silence: float = 120.0
+
+    @property
+    def official(self) -> bool:
+        """Tell whether this is OpenAI itself and not one of the many that speak its protocols."""
+        return urlsplit(self.base_url).hostname == HOST
+
+    @property
+    def spoken(self) -> API:
+        return self.api or ("responses" if self.official else "chat")
+
+    @property
+    def provider(self) -> str:
+        """The mark of what only this server can take back, such as signatures."""
+        return f"openai.{self.spoken}@{urlsplit(self.base_url).netloc.rpartition('@')[2]}"
+
+    @property
+    def limit(self) -> str:
+        """The field for the most tokens of an answer: OpenAI's newer models refuse the one that all others know."""
+        return "max_completion_tokens" if self.official else "max_tokens"
