@@ -1,0 +1,30 @@
+"""Puts the backend together: where to send, how to write, how to read."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from clawmesh.abc.context import Services
+from clawmesh.http.limits import Deadlines
+from clawmesh.provider.assembly import Voice
+from clawmesh.provider.backend import HttpBackend, Protocol
+from clawmesh.provider.endpoint import Endpoint, Key
+
+from .decoder import Answer
+from .messages import encode
+from .options import Options
+
+
+def backend(services: Services, options: Options) -> HttpBackend:
+    """Return the backend.
+
+    Raises:
+        URLError: `base_url` is no URL.
+    """
+
+    def read(voice: Voice) -> Answer:
+        return Answer(voice, services.ids, options.provider)
+
+    endpoint = Endpoint.at(options.base_url, "/api/chat", Key(options.api_key), options.headers)
+    protocol = Protocol(partial(encode, options), read, lines=True)
+    return HttpBackend(services, endpoint, protocol, Deadlines(silence=options.silence))
