@@ -23,6 +23,8 @@ class Links:
         self._names = Names(names)
         self._problems = problems
         self._faults: dict[str, str] = {}
+        self._closed: dict[str, str] = {}
+        self._hints = 0
 
     def follow(self, place: Place, key: str, names: Iterable[str]) -> None:
         """Note each name or pattern in `key` of the table at `place` that leads nowhere."""
@@ -33,14 +35,21 @@ class Links:
             if fault:
                 self._problems.append(place.problem(fault, key))
 
+    def close(self, name: str, why: str) -> None:
+        """Let a name lead nowhere although it is known; `why` is what is said of it."""
+        self._closed[name] = why
+
     def _fault(self, name: str) -> str:
-        if next(self._names.matching(name), None) is not None:
-            return ""
+        found = next(self._names.matching(name), None)
+        if found is not None:
+            closed = (self._closed[match] for match in self._names.matching(name) if match in self._closed)
+            return next(closed, "") if self._closed else ""
         if is_pattern(name):
             return f'"{name}" matches no {self._kind}'
         if not len(self._names):
             return f'there is no {self._kind} "{name}": none is defined'
-        hint = did_you_mean(name, self._names, otherwise="there are") if len(self._faults) < HINTS else ""
+        self._hints += 1
+        hint = did_you_mean(name, self._names, otherwise="there is") if self._hints <= HINTS else ""
         return f'there is no {self._kind} "{name}"{hint}'
 
 
@@ -59,8 +68,6 @@ def check_links(
             problems += _lacking(agent, backends)
         if agent.backend:
             to_backends.follow(agent.place, "backend", agent.backend)
-        if agent.models:
-            to_backends.follow(agent.place, "models", agent.models)
         if agent.memory is not None:
             to_memories.follow(agent.place, "memory", (agent.memory,))
         if agent.peers:
@@ -71,8 +78,6 @@ def _lacking(agent: AgentConfig, backends: Mapping[str, Component]) -> list[Prob
     if not agent.backend:
         known = f"; there are {', '.join(sorted(backends))}" if backends else ", and a table [backends.NAME] for it"
         return [agent.place.problem(f"missing; expected the name of a backend{known}", "backend")]
-    unnamed = [backend for backend in agent.backend if not agent.model_for(backend)]
-    if not unnamed:
+    if agent.model or all(name in backends and "model" in backends[name].arguments for name in agent.backend):
         return []
-    whose = f" at {', '.join(unnamed)}" if agent.models else ""
-    return [agent.place.problem(f"missing; expected the name of the model{whose}", "model")]
+    return [agent.place.problem("missing; expected the name of a model of this backend", "model")]

@@ -55,8 +55,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
     type: "llm", or the name of an agent written as code, whose own keys are then allowed here
     description: what the agent is for, in one sentence; other agents and clients see it
     backend: the backend's name, or several: each is tried when the one before it fails
-    model: the model's name as the provider knows it
-    models: models by backend, where a fallback backend knows its model under another name
+    model: the model's name as the provider knows it; not needed where the backend names one
     instructions: the system prompt
     instructions_file: a text file that holds the instructions
     tools: tools by name, or by pattern such as "notes_*"
@@ -76,7 +75,6 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
     description: str = ""
     backend: Annotated[tuple[str, ...], Lone(), Meta(min_length=1)] = ()
     model: str = ""
-    models: Mapping[str, str] = {}
     instructions: str = ""
     instructions_file: Path | None = None
     tools: tuple[str, ...] = ()
@@ -98,10 +96,6 @@ class AgentConfig(AgentSettings, frozen=True, kw_only=True):
     name: str
     arguments: Mapping[str, Any] = {}
     place: Place
-
-    def model_for(self, backend: str) -> str:
-        """Return the model's name as this backend knows it."""
-        return self.models.get(backend, self.model)
 
 
 class MeshSettings(Struct, frozen=True):
