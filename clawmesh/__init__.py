@@ -6,7 +6,8 @@ The names below are what plugins may rely on. They load on first use, so that `i
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would double the time of --version
 
 if TYPE_CHECKING:
     from clawmesh.abc.agent import Agent

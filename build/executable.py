@@ -1,0 +1,100 @@
+"""The executable: PyInstaller makes a folder of the program, build/pack.py one file of the folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from environment import REQUIREMENTS, environment
+from steps import BUILD, ROOT, WORK, StepError, run, step, unless_done
+
+EXECUTABLE = BUILD / "dist" / "clawmesh"
+FOLDER = WORK / "dist" / "clawmesh"
+SOURCE = WORK / "source"
+LAUNCHER = WORK / "launcher"
+LAUNCHER_SOURCE = [BUILD / name for name in ("launcher.c", "archive.c", "archive.h")]
+FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-static", "-s", "-DZSTD_DISABLE_ASM")
+SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")  # drops zstd's compressing half
+
+
+def build_executable() -> None:
+    """Build build/dist/clawmesh unless it is there and nothing that goes into it has changed.
+
+    Raises StepError when a step of it fails.
+    """
+    if sys.platform != "linux":
+        raise StepError("the executable is for Linux and can only be built there")
+    stamp = WORK / "executable.done"
+    if not EXECUTABLE.is_file():
+        stamp.unlink(missing_ok=True)
+    unless_done(stamp, inputs(), build)
+
+
+def inputs() -> Iterator[Path]:
+    """Yield every file that has an influence on the executable."""
+    for name in ("runtime", "build", "source", "compiler"):
+        yield REQUIREMENTS / f"{name}.txt"
+    for name in ("executable.py", "bundle.py", "pack.py"):
+        yield BUILD / name
+    yield from LAUNCHER_SOURCE
+    yield ROOT / "clawmesh.spec"
+    for folder in ("clawmesh", "plugins"):
+        yield from (file for file in (ROOT / folder).rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+
+
+def build() -> None:
+    """Build the executable."""
+    python = environment("exe", "build")
+    compiler = find_compiler()
+    sources = REQUIREMENTS / "source.txt"
+    unless_done(python.parent.parent / "bootloader.done", [sources], partial(build_bootloader, python, compiler))
+    unless_done(WORK / "launcher.done", [sources, *LAUNCHER_SOURCE], partial(build_launcher, compiler))
+    step("collecting the program with PyInstaller")
+    settings = {
+        "PYINSTALLER_CONFIG_DIR": str(WORK / "pyinstaller"),
+        "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0",  # pack.py compresses the whole, once; starting gets faster
+    }
+    folders = ("--workpath", WORK, "--distpath", WORK / "dist")
+    run(python, "-m", "PyInstaller", "--noconfirm", *folders, "clawmesh.spec", environment=os.environ | settings)
+    step(f"packing {EXECUTABLE.relative_to(ROOT)}")
+    EXECUTABLE.parent.mkdir(exist_ok=True)
+    run(python, BUILD / "pack.py", LAUNCHER, FOLDER, EXECUTABLE)
+
+
+def find_compiler() -> list[str]:
+    """Return the command of a C compiler: the machine's own if it can link statically, else Zig's from a package."""
+    if shutil.which("cc") is not None:
+        answer = subprocess.run(["cc", "-print-file-name=libc.a"], stdout=subprocess.PIPE, text=True)
+        if Path(answer.stdout.strip()).is_absolute():
+            return ["cc"]
+    return [str(environment("compiler", "compiler")), "-m", "ziglang", "cc"]
+
+
+def build_bootloader(python: Path, compiler: list[str]) -> None:
+    """Fetch the sources, and compile PyInstaller's bootloader with zlib inside: the one it ships needs the system's."""
+    step("fetching the sources of zstd and of PyInstaller's bootloader")
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    pip = (python, "-m", "pip", "--quiet", "--disable-pip-version-check")
+    here = ("--no-deps", "--no-build-isolation")
+    requirements = ("--require-hashes", "-r", REQUIREMENTS / "source.txt")
+    run(*pip, "download", *here, "--no-binary=:all:", *requirements, "--dest", SOURCE)
+    shutil.unpack_archive(next(SOURCE.glob("zstandard-*.tar.gz")), SOURCE)
+    step("compiling PyInstaller's bootloader")
+    settings = {"PYINSTALLER_COMPILE_BOOTLOADER": "1", "PYI_STATIC_ZLIB": "1", "CC": shlex.join(compiler)}
+    package = next(SOURCE.glob("pyinstaller-*.tar.gz"))
+    run(*pip, "install", *here, "--force-reinstall", "--no-index", package, environment=os.environ | settings)
+
+
+def build_launcher(compiler: list[str]) -> None:
+    """Compile the launcher into a program that needs no library."""
+    step("compiling the launcher")
+    target = ("-target", f"{platform.machine()}-linux-musl") if compiler != ["cc"] else ()
+    sources = [file for file in LAUNCHER_SOURCE if file.suffix == ".c"]
+    run(*compiler, *target, *FLAGS, *SECTIONS, "-I", next(SOURCE.glob("zstandard-*/zstd")), "-o", LAUNCHER, *sources)

