@@ -1,121 +1,179 @@
+"""Retries, fallbacks, and what a caller sees of them."""
+
 from __future__ import annotations
 
-import random
+from random import Random
 
-import anyio
 import pytest
 
 from clawmesh.abc.backend import Backend, Emit, Reply, Request
-from clawmesh.agent.chain import Chain, Link, Setback
-from clawmesh.clock import SystemClock
+from clawmesh.agent.chain import Attempt, Chain, Patience
 from clawmesh.errors import (
     AuthenticationError,
     BackendError,
     BadRequestError,
+    ContextOverflowError,
     Failure,
     OverloadedError,
     QuotaError,
     RateLimitError,
     Recourse,
+    ServerError,
     TruncatedReplyError,
+    UnreachableError,
 )
-from clawmesh.messages import Message, Piece, Retraction, Text
-from clawmesh.testing import RehearsedBackend, said
+from clawmesh.messages import Piece, Retraction, Text
+from clawmesh.testing import ManualClock, RehearsedBackend, said
 
 pytestmark = pytest.mark.anyio
-NOW = Failure(retry_after=0.0)
+REQUEST = Request(model="m", messages=())
+QUICK = Patience(first=0.001, longest=0.004)
 
 
-def busy() -> OverloadedError:
-    return OverloadedError("busy", NOW)
+def chain(*backends: Backend, attempts: list[Attempt] | None = None, patience: Patience = QUICK) -> Chain:
+    named = {f"b{number}": backend for number, backend in enumerate(backends, 1)}
+    observe = attempts.append if attempts is not None else None
+    return Chain(named, ManualClock(), Random(7), patience=patience, observe=observe)
 
 
-async def play(*backends: Backend, seconds: float | None = None) -> tuple[Reply, list[Piece], list[Setback]]:
-    pieces: list[Piece] = []
-    setbacks: list[Setback] = []
-    links = [Link(name, backend, f"model-{name}") for name, backend in zip("abc", backends, strict=False)]
-    chain = Chain(links, SystemClock(), random.Random(0), setbacks.append)
-    request = Request(model="", messages=(Message.user("hi"),), seconds=seconds)
-    return await chain.complete(request, pieces.append), pieces, setbacks
+def ignore(piece: Piece) -> None:
+    pass
 
 
-async def test_the_first_backend_answers() -> None:
-    first, second = RehearsedBackend(said("one")), RehearsedBackend()
-    reply, pieces, setbacks = await play(first, second)
-    assert reply.message.text == "one"
-    assert first.requests[0].model == "model-a"
-    assert (pieces, setbacks, second.requests) == ([Text("one")], [], [])
+class Stuttering:
+    """Says a word and breaks off, as often as told; then says it all."""
+
+    def __init__(self, failures: int) -> None:
+        self._failures = failures
+
+    async def complete(self, request: Request, emit: Emit) -> Reply:
+        emit(Text("hel"))
+        if self._failures:
+            self._failures -= 1
+            raise TruncatedReplyError("cut")
+        emit(Text("lo"))
+        return said("hello")
 
 
-async def test_a_passing_fault_is_tried_again() -> None:
-    backend = RehearsedBackend(busy(), busy(), said("at last"))
-    reply, _, setbacks = await play(backend)
+class Slow:
+    """Lets time pass and fails."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self.given: list[float | None] = []
+
+    async def complete(self, request: Request, emit: Emit) -> Reply:
+        self.given.append(request.seconds)
+        self._clock.advance(self._seconds)
+        raise ServerError("slow and broken")
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimitError("r"), OverloadedError("o"), TruncatedReplyError("t"), UnreachableError("u")]
+)
+async def test_what_may_pass_is_tried_again(error: BackendError) -> None:
+    backend = RehearsedBackend(error, error, said("at last"))
+    reply = await chain(backend).complete(REQUEST, ignore)
     assert reply.message.text == "at last"
-    assert [setback.recourse for setback in setbacks] == [Recourse.RETRY, Recourse.RETRY]
-    assert setbacks[0].error.failure.backend == "a"
+    assert len(backend.requests) == 3
 
 
-async def test_after_some_tries_the_next_backend_answers() -> None:
-    first, second = RehearsedBackend(*[busy() for _ in range(4)]), RehearsedBackend(said("two"))
-    reply, _, _ = await play(first, second)
-    assert reply.message.text == "two"
-    assert len(first.requests) == 4
-    assert second.requests[0].model == "model-b"
-
-
-@pytest.mark.parametrize("error", [AuthenticationError("no key"), QuotaError("spent")])
-async def test_what_trying_again_cannot_mend_falls_back_at_once(error: BackendError) -> None:
-    first, second = RehearsedBackend(error), RehearsedBackend(said("two"))
-    reply, _, _ = await play(first, second)
-    assert reply.message.text == "two"
+@pytest.mark.parametrize("error", [QuotaError("q"), AuthenticationError("a"), ContextOverflowError("c")])
+async def test_what_stays_goes_to_the_next_backend_at_once(error: BackendError) -> None:
+    first, second = RehearsedBackend(error), RehearsedBackend(said("other"))
+    reply = await chain(first, second).complete(REQUEST, ignore)
+    assert reply.message.text == "other"
     assert len(first.requests) == 1
 
 
-async def test_a_wrong_request_is_wrong_everywhere() -> None:
-    first, second = RehearsedBackend(BadRequestError("bad")), RehearsedBackend(said("two"))
-    with pytest.raises(BadRequestError, match="bad"):
-        await play(first, second)
-    assert second.requests == []
+async def test_a_bad_request_is_bad_everywhere() -> None:
+    first, second = RehearsedBackend(BadRequestError("no such field")), RehearsedBackend(said("never"))
+    with pytest.raises(BadRequestError, match="no such field") as caught:
+        await chain(first, second).complete(REQUEST, ignore)
+    assert caught.value.failure.backend == "b1"
+    assert not second.requests
 
 
 async def test_the_provider_overrules_the_type() -> None:
-    failure = Failure(retry_after=0.0, recourse=Recourse.RETRY)
-    reply, _, _ = await play(RehearsedBackend(AuthenticationError("flaky", failure), said("ok")))
-    assert reply.message.text == "ok"
-    never = RehearsedBackend(OverloadedError("no", Failure(recourse=Recourse.FALLBACK)))
-    with pytest.raises(OverloadedError):
-        await play(never)
-    assert len(never.requests) == 1
+    stay = RateLimitError("not now", Failure(recourse=Recourse.FALLBACK))
+    again = BadRequestError("timed out reading", Failure(status=408, recourse=Recourse.RETRY))
+    first, second = RehearsedBackend(stay), RehearsedBackend(again, said("ok"))
+    assert (await chain(first, second).complete(REQUEST, ignore)).message.text == "ok"
+    assert (len(first.requests), len(second.requests)) == (1, 2)
 
 
-async def test_a_long_retry_after_goes_to_the_fallback_at_once() -> None:
-    first = RehearsedBackend(RateLimitError("later", Failure(retry_after=3600.0)))
-    reply, _, _ = await play(first, RehearsedBackend(said("two")))
-    assert reply.message.text == "two"
+async def test_the_last_error_names_its_backend_and_those_before_it() -> None:
+    first, second = RehearsedBackend(QuotaError("no money")), RehearsedBackend(AuthenticationError("no key"))
+    with pytest.raises(AuthenticationError, match="no key") as caught:
+        await chain(first, second).complete(REQUEST, ignore)
+    assert caught.value.failure.backend == "b2"
+    assert caught.value.__notes__ == ["before that, b1: no money"]
 
 
-async def test_no_wait_goes_past_the_deadline() -> None:
-    backend = RehearsedBackend(RateLimitError("later", Failure(retry_after=30.0)))
-    with pytest.raises(RateLimitError, match="later"):
-        await play(backend, seconds=5.0)
-    assert len(backend.requests) == 1
+async def test_waits_grow_and_are_seen() -> None:
+    attempts: list[Attempt] = []
+    backend = RehearsedBackend(ServerError("1"), ServerError("2"), ServerError("3"))
+    with pytest.raises(ServerError, match="3"):
+        await chain(backend, attempts=attempts).complete(REQUEST, ignore)
+    first, second, last = attempts
+    assert first.wait is not None
+    assert 0.00075 <= first.wait <= 0.001
+    assert second.wait is not None
+    assert 0.0015 <= second.wait <= 0.002
+    assert last.wait is None
+    assert [attempt.backend for attempt in attempts] == ["b1"] * 3
+    assert [str(attempt.error) for attempt in attempts] == ["1", "2", "3"]
 
 
-async def test_when_all_fail_the_error_tells_of_each() -> None:
-    first, second = RehearsedBackend(QuotaError("spent")), RehearsedBackend(AuthenticationError("no key"))
-    with pytest.raises(AuthenticationError, match="no key") as raised:
-        await play(first, second)
-    assert raised.value.failure.backend == "b"
-    assert raised.value.__notes__ == ["before that, a: spent"]
+def test_backoff_starts_at_half_a_second_and_ends_at_eight() -> None:
+    waits = [Patience().backoff(tries, Random(1)) for tries in range(1, 9)]
+    assert 0.375 <= waits[0] <= 0.5
+    assert 6.0 <= waits[-1] <= 8.0
 
 
-async def test_pieces_of_a_lost_try_are_retracted() -> None:
-    class Breaking:
-        async def complete(self, _request: Request, emit: Emit) -> Reply:
-            emit(Text("half an ans"))
-            await anyio.lowlevel.checkpoint()
-            raise TruncatedReplyError("the stream ended early", NOW)
+async def test_retry_after_is_honoured() -> None:
+    attempts: list[Attempt] = []
+    limited = RateLimitError("wait", Failure(retry_after=0.02))
+    await chain(RehearsedBackend(limited, said("ok")), attempts=attempts).complete(REQUEST, ignore)
+    assert attempts[0].wait is not None
+    assert attempts[0].wait >= 0.02
 
-    _, pieces, _ = await play(Breaking(), RehearsedBackend(said("whole")))
-    halves = [Text("half an ans"), Retraction("the stream ended early")]
-    assert pieces == [*halves * 4, Text("whole")]
+
+@pytest.mark.parametrize(("seconds", "asked"), [(10.0, 11.0), (None, 3600.0)])
+async def test_retry_after_beyond_the_time_left_falls_back_at_once(seconds: float | None, asked: float) -> None:
+    limited = RateLimitError("wait", Failure(retry_after=asked))
+    first, second = RehearsedBackend(limited), RehearsedBackend(said("other"))
+    request = Request(model="m", messages=(), seconds=seconds)
+    assert (await chain(first, second).complete(request, ignore)).message.text == "other"
+    assert len(first.requests) == 1
+
+
+async def test_no_try_begins_when_the_time_is_over() -> None:
+    clock = ManualClock()
+    slow = Slow(clock, 6.0)
+    with pytest.raises(UnreachableError, match="the 10 s for the call are over") as caught:
+        await Chain(
+            {"slow": slow, "spare": slow, "third": slow}, clock, Random(1), patience=Patience(tries=1)
+        ).complete(Request(model="m", messages=(), seconds=10.0), ignore)
+    assert slow.given == [10.0, 4.0]
+    assert caught.value.failure.backend == "third"
+
+
+async def test_pieces_of_a_broken_try_are_retracted() -> None:
+    pieces: list[Piece] = []
+    reply = await chain(Stuttering(1)).complete(REQUEST, pieces.append)
+    assert pieces == [Text("hel"), Retraction("cut"), Text("hel"), Text("lo")]
+    assert reply.message.text == "hello"
+
+
+async def test_pieces_are_retracted_on_the_way_to_the_next_backend() -> None:
+    pieces: list[Piece] = []
+    await chain(Stuttering(9), Stuttering(0), patience=Patience(tries=1)).complete(REQUEST, pieces.append)
+    assert pieces == [Text("hel"), Retraction("cut"), Text("hel"), Text("lo")]
+
+
+async def test_a_silent_failure_retracts_nothing() -> None:
+    pieces: list[Piece] = []
+    await chain(RehearsedBackend(ServerError("x"), said("fine"))).complete(REQUEST, pieces.append)
+    assert not any(isinstance(piece, Retraction) for piece in pieces)
