@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -18,13 +18,32 @@ JITTER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One backend of a chain; `name` as in the configuration, `model` as this backend knows it."""
+
+    name: str
+    backend: Backend
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A try that failed, with its backend in the error, and what follows; both times are in seconds."""
+
+    error: BackendError
+    recourse: Recourse
+    took: float
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How often to try one backend, and the seconds to wait between: from `first`, doubled, up to `longest`.
 
     A provider that asks for more than `limit` is not waited for.
     """
 
-    tries: int = 3
+    tries: int = 4
     first: float = 0.5
     longest: float = 8.0
     limit: float = 120.0
@@ -34,39 +53,25 @@ class Patience:
         return min(self.longest, self.first * 2.0 ** (tries - 1)) * (1 - JITTER * random.random())
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try that failed: at which backend, after how many seconds, and how long until the next try there.
-
-    `wait` is None where no further try follows at this backend.
-    """
-
-    backend: str
-    seconds: float
-    error: BackendError
-    wait: float | None
-
-
-Observe = Callable[[Attempt], None]
-
-
 class Chain:
-    """Is itself a backend: asks the first, and the next where that one fails for good. Used by many turns at once."""
+    """A backend made of backends: it asks the first, and the next where that one fails for good.
+
+    `report` hears of every failed try.
+    """
 
     def __init__(
         self,
-        backends: Mapping[str, Backend],
+        links: Sequence[Link],
         clock: Clock,
         random: Random,
-        *,
+        report: Callable[[Setback], None] | None = None,
         patience: Patience = Patience(),
-        observe: Observe | None = None,
     ) -> None:
-        self._backends = backends
+        self._links = links
         self._clock = clock
         self._random = random
+        self._report = report
         self._patience = patience
-        self._observe = observe
 
     async def complete(self, request: Request, emit: Emit) -> Reply:
         """Run one model call within `request.seconds`, all tries and waits included.
@@ -74,46 +79,47 @@ class Chain:
         Where pieces were passed on and the call starts again, a `Retraction` voids them first.
 
         Raises:
-            BackendError: the last one, with the name of its backend and a note for each one before it.
+            BackendError: the last one, with the name of its backend and a note for each error before it.
         """
-        journey = _Journey(request, emit, self._clock)
-        for name, backend in self._backends.items():
-            reply = await self._ask(name, backend, journey)
+        call = _Call(request, emit, self._clock)
+        for link in self._links:
+            reply = await self._persist(call, link)
             if reply is not None:
                 return reply
-        raise journey.failure()
+        raise call.failure()
 
-    async def _ask(self, name: str, backend: Backend, journey: _Journey) -> Reply | None:
+    async def _persist(self, call: _Call, link: Link) -> Reply | None:
         """Return the reply of one backend, or None where the next one is to be asked."""
         for tries in range(1, self._patience.tries + 1):
             begun = self._clock.monotonic()
             try:
-                return await backend.complete(journey.begin(), journey.emit)
-            except BackendError as error:
-                failed = error.named(name)
-            wait = self._wait(failed, tries, journey.remaining)
-            journey.errors.append(failed)
-            if self._observe is not None:
-                self._observe(Attempt(name, self._clock.monotonic() - begun, failed, wait))
-            if failed.recourse is Recourse.NONE:
-                raise journey.failure()
+                return await call.attempt(link)
+            except BackendError as raised:
+                error = raised.named(link.name)
+            call.errors.append(error)
+            wait = self._wait(error, tries, call.left)
+            after = error.recourse if error.recourse is not Recourse.RETRY or wait is not None else Recourse.FALLBACK
+            if self._report is not None:
+                self._report(Setback(error, after, self._clock.monotonic() - begun, wait or 0.0))
+            if after is Recourse.NONE:
+                raise call.failure()
             if wait is None:
-                return None
+                break
             await anyio.sleep(wait)
         return None
 
-    def _wait(self, error: BackendError, tries: int, remaining: float) -> float | None:
+    def _wait(self, error: BackendError, tries: int, left: float) -> float | None:
         """Return the seconds until the next try at the same backend, None if there is none."""
         if error.recourse is not Recourse.RETRY or tries >= self._patience.tries:
             return None
         backoff = self._patience.backoff(tries, self._random)
         asked = error.failure.retry_after
         wait = backoff if asked is None else asked + JITTER * backoff
-        return wait if wait < min(remaining, self._patience.limit) else None
+        return wait if wait < min(left, self._patience.limit) else None
 
 
-class _Journey:
-    """One call on its way along the chain."""
+class _Call:
+    """One request on its way along the chain: its deadline, its errors, and whether pieces of a try were passed on."""
 
     def __init__(self, request: Request, emit: Emit, clock: Clock) -> None:
         self._request = request
@@ -124,11 +130,11 @@ class _Journey:
         self.errors: list[BackendError] = []
 
     @property
-    def remaining(self) -> float:
+    def left(self) -> float:
         return self._until - self._clock.monotonic()
 
-    def begin(self) -> Request:
-        """Return the request for the next try, with the time that is left for it.
+    async def attempt(self, link: Link) -> Reply:
+        """Try one backend once, with the time that is left.
 
         Raises:
             UnreachableError: there is none left.
@@ -136,14 +142,12 @@ class _Journey:
         if self._spoke:
             self._spoke = False
             self._emit(Retraction(str(self.errors[-1])))
-        if self._request.seconds is None:
-            return self._request
-        remaining = self.remaining
-        if remaining <= 0:
+        seconds = None if self._request.seconds is None else self.left
+        if seconds is not None and seconds <= 0:
             raise UnreachableError(f"the {self._request.seconds:g} s for the call are over")
-        return replace(self._request, seconds=remaining)
+        return await link.backend.complete(replace(self._request, model=link.model, seconds=seconds), self._pass_on)
 
-    def emit(self, piece: Piece) -> None:
+    def _pass_on(self, piece: Piece) -> None:
         self._spoke = True
         self._emit(piece)
 

@@ -17,7 +17,6 @@ def anthropic(
     *,
     base_url: str = "https://api.anthropic.com",
     api_key: Secret | None = None,
-    model: str = "",
     max_tokens: int = 16_384,
     thinking_budget: int = 0,
     cache: bool = True,
@@ -30,7 +29,6 @@ def anthropic(
     Args:
         base_url: The address before `/v1/messages`.
         api_key: Sent as `x-api-key`.
-        model: Overrules the model that agents name.
         max_tokens: The longest answer, where the agent does not say; the API asks for a number.
         thinking_budget: Tokens to think with, for older models; 0 lets the model decide, as newer ones want it.
         cache: Mark the parts of a request that stay the same, so that the provider need not read them again.
@@ -40,7 +38,7 @@ def anthropic(
     """
     from .backend import backend  # noqa: PLC0415 - start-up time: only a configuration with such a backend pays
 
-    options = Options(base_url, api_key, model, max_tokens, thinking_budget, cache, headers or {}, body or {}, silence)
+    options = Options(base_url, api_key, max_tokens, thinking_budget, cache, headers or {}, body or {}, silence)
     return backend(services, options)
 
 

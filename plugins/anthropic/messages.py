@@ -26,7 +26,7 @@ CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 def encode(options: Options, request: Request) -> bytes:
     """Return the body that asks for a stream."""
     body: dict[str, Any] = {
-        "model": options.model or request.model,
+        "model": request.model,
         "max_tokens": request.max_tokens or options.max_tokens,
         "messages": _messages(options, request.messages),
         "stream": True,

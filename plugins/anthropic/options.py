@@ -16,7 +16,6 @@ class Options:
 
     base_url: str
     api_key: Secret | None = None
-    model: str = ""
     max_tokens: int = 0
     thinking_budget: int = 0
     cache: bool = True

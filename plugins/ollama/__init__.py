@@ -17,7 +17,6 @@ def ollama(
     *,
     base_url: str = "http://127.0.0.1:11434",
     api_key: Secret | None = None,
-    model: str = "",
     num_ctx: int | None = None,
     keep_alive: str | None = None,
     headers: Mapping[str, str | Secret] | None = None,
@@ -29,7 +28,6 @@ def ollama(
     Args:
         base_url: The address before `/api/chat`.
         api_key: Sent as a bearer token; a server of your own needs none.
-        model: Overrules the model that agents name.
         num_ctx: The context window in tokens; without it Ollama takes a small one and forgets what is beyond.
         keep_alive: How long the model stays in memory, such as "10m".
         headers: Sent with every request.
@@ -38,7 +36,7 @@ def ollama(
     """
     from .backend import backend  # noqa: PLC0415 - start-up time: only a configuration with such a backend pays
 
-    options = Options(base_url, api_key, model, num_ctx, keep_alive, headers or {}, body or {}, silence)
+    options = Options(base_url, api_key, num_ctx, keep_alive, headers or {}, body or {}, silence)
     return backend(services, options)
 
 

@@ -31,7 +31,7 @@ def encode(options: Options, request: Request) -> bytes:
         "stop": request.stop or None,
     }
     body: dict[str, Any] = {
-        "model": options.model or request.model,
+        "model": request.model,
         "messages": list(_messages(options.provider, request)),
         "stream": True,
         "options": {name: value for name, value in settings.items() if value is not None} or None,

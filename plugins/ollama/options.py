@@ -16,7 +16,6 @@ class Options:
 
     base_url: str
     api_key: Secret | None = None
-    model: str = ""
     num_ctx: int | None = None
     keep_alive: str | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)

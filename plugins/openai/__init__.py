@@ -18,7 +18,6 @@ def openai(
     base_url: str = f"https://{HOST}/v1",
     api_key: Secret | None = None,
     api: Literal["chat", "responses"] | None = None,
-    model: str = "",
     headers: Mapping[str, str | Secret] | None = None,
     body: Mapping[str, Any] | None = None,
     silence: Duration = 120.0,
@@ -30,14 +29,13 @@ def openai(
         api_key: Sent as a bearer token; local servers need none.
         api: "chat" for chat completions, which all servers speak; "responses" for Responses, which keep a model's
             reasoning between the steps of a turn. By default Responses with OpenAI itself, chat elsewhere.
-        model: Overrules the model that agents name.
         headers: Sent with every request.
         body: Fields put into every request, such as `{ top_k = 20 }`.
         silence: How long an answer may pause before it is given up.
     """
     from .backend import backend  # noqa: PLC0415 - start-up time: only a configuration with such a backend pays
 
-    return backend(services, Options(base_url, api_key, api, model, headers or {}, body or {}, silence))
+    return backend(services, Options(base_url, api_key, api, headers or {}, body or {}, silence))
 
 
 def register_backends() -> Mapping[str, Callable[..., Backend]]:

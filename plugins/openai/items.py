@@ -24,7 +24,7 @@ from .options import Options
 def encode(options: Options, request: Request) -> bytes:
     """Return the body that asks for a stream."""
     body: dict[str, Any] = {
-        "model": options.model or request.model,
+        "model": request.model,
         "instructions": request.instructions or None,
         "input": list(_input(options.provider, request.messages)),
         "stream": True,

@@ -24,7 +24,7 @@ ANSWER = "answer"
 def encode(options: Options, request: Request) -> bytes:
     """Return the body that asks for a stream with usage at its end."""
     body: dict[str, Any] = {
-        "model": options.model or request.model,
+        "model": request.model,
         "messages": list(_messages(options.provider, request)),
         "stream": True,
         "stream_options": {"include_usage": True},

@@ -20,7 +20,6 @@ class Options:
     base_url: str
     api_key: Secret | None = None
     api: API | None = None
-    model: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     silence: float = 120.0

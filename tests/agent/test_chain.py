@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from clawmesh.abc.backend import Backend, Emit, Reply, Request
-from clawmesh.agent.chain import Attempt, Chain, Patience
+from clawmesh.agent.chain import Chain, Link, Patience, Setback
 from clawmesh.errors import (
     AuthenticationError,
     BackendError,
@@ -27,13 +27,13 @@ from clawmesh.testing import ManualClock, RehearsedBackend, said
 
 pytestmark = pytest.mark.anyio
 REQUEST = Request(model="m", messages=())
-QUICK = Patience(first=0.001, longest=0.004)
+QUICK = Patience(tries=3, first=0.001, longest=0.004)
 
 
-def chain(*backends: Backend, attempts: list[Attempt] | None = None, patience: Patience = QUICK) -> Chain:
-    named = {f"b{number}": backend for number, backend in enumerate(backends, 1)}
-    observe = attempts.append if attempts is not None else None
-    return Chain(named, ManualClock(), Random(7), patience=patience, observe=observe)
+def chain(*backends: Backend, setbacks: list[Setback] | None = None, patience: Patience = QUICK) -> Chain:
+    links = [Link(f"b{number}", backend, f"m{number}") for number, backend in enumerate(backends, 1)]
+    report = setbacks.append if setbacks is not None else None
+    return Chain(links, ManualClock(), Random(7), report, patience)
 
 
 def ignore(piece: Piece) -> None:
@@ -112,18 +112,17 @@ async def test_the_last_error_names_its_backend_and_those_before_it() -> None:
 
 
 async def test_waits_grow_and_are_seen() -> None:
-    attempts: list[Attempt] = []
+    setbacks: list[Setback] = []
     backend = RehearsedBackend(ServerError("1"), ServerError("2"), ServerError("3"))
     with pytest.raises(ServerError, match="3"):
-        await chain(backend, attempts=attempts).complete(REQUEST, ignore)
-    first, second, last = attempts
-    assert first.wait is not None
+        await chain(backend, setbacks=setbacks).complete(REQUEST, ignore)
+    first, second, last = setbacks
     assert 0.00075 <= first.wait <= 0.001
-    assert second.wait is not None
     assert 0.0015 <= second.wait <= 0.002
-    assert last.wait is None
-    assert [attempt.backend for attempt in attempts] == ["b1"] * 3
-    assert [str(attempt.error) for attempt in attempts] == ["1", "2", "3"]
+    assert [setback.recourse for setback in setbacks] == [Recourse.RETRY, Recourse.RETRY, Recourse.FALLBACK]
+    assert [setback.error.failure.backend for setback in setbacks] == ["b1"] * 3
+    assert [str(setback.error) for setback in setbacks] == ["1", "2", "3"]
+    assert last.wait == 0.0
 
 
 def test_backoff_starts_at_half_a_second_and_ends_at_eight() -> None:
@@ -133,11 +132,10 @@ def test_backoff_starts_at_half_a_second_and_ends_at_eight() -> None:
 
 
 async def test_retry_after_is_honoured() -> None:
-    attempts: list[Attempt] = []
+    setbacks: list[Setback] = []
     limited = RateLimitError("wait", Failure(retry_after=0.02))
-    await chain(RehearsedBackend(limited, said("ok")), attempts=attempts).complete(REQUEST, ignore)
-    assert attempts[0].wait is not None
-    assert attempts[0].wait >= 0.02
+    await chain(RehearsedBackend(limited, said("ok")), setbacks=setbacks).complete(REQUEST, ignore)
+    assert setbacks[0].wait >= 0.02
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(10.0, 11.0), (None, 3600.0)])
@@ -147,15 +145,18 @@ async def test_retry_after_beyond_the_time_left_falls_back_at_once(seconds: floa
     request = Request(model="m", messages=(), seconds=seconds)
     assert (await chain(first, second).complete(request, ignore)).message.text == "other"
     assert len(first.requests) == 1
+    assert [backend.requests[0].model for backend in (first, second)] == ["m1", "m2"]
 
 
 async def test_no_try_begins_when_the_time_is_over() -> None:
     clock = ManualClock()
     slow = Slow(clock, 6.0)
+    links = [Link(name, slow, "m") for name in ("slow", "spare", "third")]
+    once = Patience(tries=1)
     with pytest.raises(UnreachableError, match="the 10 s for the call are over") as caught:
-        await Chain(
-            {"slow": slow, "spare": slow, "third": slow}, clock, Random(1), patience=Patience(tries=1)
-        ).complete(Request(model="m", messages=(), seconds=10.0), ignore)
+        await Chain(links, clock, Random(1), patience=once).complete(
+            Request(model="", messages=(), seconds=10.0), ignore
+        )
     assert slow.given == [10.0, 4.0]
     assert caught.value.failure.backend == "third"
 
