@@ -12,10 +12,12 @@ from msgspec import Struct
 from clawmesh.config.document import Document, read_text
 from clawmesh.config.fault import Fault, Faults, describe
 from clawmesh.config.model import AgentConfig, AgentSettings, Component
-from clawmesh.config.record import Record, convert_table
+from clawmesh.config.record import Record, read_table
+from clawmesh.config.scanner import KeyPath
 from clawmesh.config.scope import Scope
 from clawmesh.config.signature import fields_of
 from clawmesh.config.source import Place, dotted
+from clawmesh.config.suggestion import nearest
 from clawmesh.errors import Problem
 
 LLM = "llm"
@@ -40,6 +42,7 @@ class Agents:
         self._problems = problems
         self._fields = fields_of(AgentSettings)
         self._nested = [field.name for field in self._fields.values() if isinstance(field.shape, Record)]
+        self._faulty: set[tuple[Path, KeyPath]] = set()
         self._defaults: dict[Path, Defaults] = {}
         self._texts: dict[Path, str | Faults] = {}
         self._values: dict[str, dict[str, Any]] = {}
@@ -49,6 +52,14 @@ class Agents:
     def files(self) -> list[Path]:
         """The files of instructions that were read."""
         return list(self._texts)
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """The agents of which some key, their own or inherited, could not be read."""
+        return frozenset(name for name, place in self._places.items() if self._faulty and self._is_faulty(place))
+
+    def _is_faulty(self, place: Place | None) -> bool:
+        return place is not None and ((place.file, place.path) in self._faulty or self._is_faulty(place.inherits))
 
     def read(self, document: Document) -> None:
         """Take the document's `[defaults]` and `[agents]`."""
@@ -89,9 +100,7 @@ class Agents:
         if "type" in table:
             self._problems.append(place.problem("not allowed here: say it in the agent's own table", "type"))
         values = self._convert(table, outer, place, scope)
-        if not values:
-            return Defaults(outer.values, outer.tables, place)
-        tables = {name: {**outer.tables.get(name, {}), **table[name]} for name in self._nested if name in table}
+        tables = {name: {**outer.tables.get(name, {}), **table[name]} for name in self._nested if name in values}
         return Defaults({**outer.values, **values}, {**outer.tables, **tables}, place)
 
     def _admit(self, name: str, table: Any, place: Place) -> bool:
@@ -118,11 +127,10 @@ class Agents:
     def _convert(self, table: dict[str, Any], outer: Defaults, place: Place, scope: Scope) -> dict[str, Any]:
         """Return the values of a table, its sub-tables completed from the outer ones; note what is wrong."""
         nested = {name: {**outer.tables[name], **table[name]} for name in outer.tables if type(table.get(name)) is dict}
-        values = convert_table({**table, **nested} if nested else table, self._fields, scope)
-        if isinstance(values, Faults):
-            advised = Faults(self._advise(fault, table, place) for fault in values)
-            self._problems += place.problems(advised)
-            return {}
+        values, faults = read_table({**table, **nested} if nested else table, self._fields, scope)
+        if faults:
+            self._problems += place.problems(self._advise(fault, table, place) for fault in faults)
+            self._faulty.add((place.file, place.path))
         if "instructions_file" in values:
             self._read_instructions(values, place)
         elif "instructions" in values:
@@ -133,9 +141,9 @@ class Agents:
         """Say more of the two traps of TOML: a dot in a name, and a key that has slipped into the table above it."""
         name, *rest = map(str, fault.path)
         shape = self._fields[name].shape if name in self._fields else None
-        if shape is None and type(table.get(name)) is dict:
+        if shape is None and type(table.get(name)) is dict and nearest(name, self._fields) is None:
             header = dotted([*place.path[:-1], f"{place.path[-1]}.{name}"])
-            return Fault(f"{fault.message}; a name with a dot in it needs quotes: [{header}]", fault.path)
+            return Fault(f"unknown table; a name with a dot in it needs quotes: [{header}]", fault.path)
         if isinstance(shape, Record) and len(rest) == 1 and rest[0] not in shape.fields and rest[0] in self._fields:
             here, sub = dotted(place.path), dotted([*place.path, name])
             return Fault(f"unknown key; it belongs into [{here}]: move it above [{sub}]", fault.path)

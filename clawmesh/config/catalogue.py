@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from clawmesh.config.model import BackendSettings
 from clawmesh.config.record import Fields
 from clawmesh.config.signature import fields_of
 
@@ -34,4 +35,6 @@ class Catalogue(Struct, frozen=True):
             PluginError: the signature is no configuration.
         """
         offer = self.of(kind)[type]
-        return {} if kind == "tools" and inspect.isroutine(offer) else fields_of(offer)
+        if kind == "tools" and inspect.isroutine(offer):
+            return {}
+        return {**fields_of(BackendSettings), **fields_of(offer)} if kind == "backends" else fields_of(offer)

@@ -8,6 +8,7 @@ from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Catalogue
 from clawmesh.config.fault import Faults
 from clawmesh.config.link import Links
+from clawmesh.config.load import ordered
 from clawmesh.config.model import AgentConfig, AgentSettings, Component, Config
 from clawmesh.config.record import Fields, convert_table
 from clawmesh.config.scope import Scope
@@ -26,6 +27,14 @@ def check(config: Config, catalogue: Catalogue, environ: Mapping[str, str]) -> t
     Raises:
         ConfigError: every problem found.
     """
+    problems, warnings = survey(config, catalogue, environ)
+    if problems:
+        raise ConfigError(problems)
+    return warnings
+
+
+def survey(config: Config, catalogue: Catalogue, environ: Mapping[str, str]) -> tuple[list[Problem], tuple[str, ...]]:
+    """Return every problem and every warning."""
     checking = _Checking(catalogue, environ)
     for kind, components in (("backends", config.backends), ("tools", config.tools), ("memories", config.memories)):
         for component in components.values():
@@ -34,9 +43,7 @@ def check(config: Config, catalogue: Catalogue, environ: Mapping[str, str]) -> t
     for agent in config.agents.values():
         if agent.type != LLM:
             checking.check_coded(agent)
-    if checking.problems:
-        raise ConfigError(tuple(dict.fromkeys(checking.problems)))
-    return tuple(dict.fromkeys(checking.warnings))
+    return ordered(checking.problems, config.files), tuple(dict.fromkeys(checking.warnings))
 
 
 class _Checking:

@@ -198,9 +198,15 @@ def _syntax_problem(path: Path, text: str, error: tomli.TOMLDecodeError) -> Prob
 
 
 def _hint(error: tomli.TOMLDecodeError) -> str:
-    """Return what was probably meant where a value begins that is none."""
-    word = error.doc[error.pos :].split(maxsplit=1)[:1]
-    if not word or not word[0][0].isalpha():
+    """Return what was probably meant, judged by what stands where the parser gave up."""
+    before = error.doc[error.doc.rfind("\n", 0, error.pos) + 1 : error.pos]
+    found = error.doc[error.pos : error.pos + 1]
+    if found.strip() == "":
+        if before.rstrip().endswith("="):
+            return "; a value is missing"
+        quoted = before.count('"') % 2 or before.count("'") % 2
+        return '; a text ends in its line, or stands between """ and """' if quoted else ""
+    if not found.isalpha():
         return ""
-    right = _FOREIGN_WORDS.get(word[0])
-    return f"; TOML writes {right}" if right else '; a text needs quotes: "…"'
+    word = error.doc[error.pos :].split(maxsplit=1)[0]
+    return f"; TOML writes {_FOREIGN_WORDS[word]}" if word in _FOREIGN_WORDS else '; a text needs quotes: "…"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from clawmesh.config.agents import LLM
 from clawmesh.config.model import AgentConfig, Component
@@ -57,14 +57,18 @@ def check_links(
     agents: Mapping[str, AgentConfig],
     backends: Mapping[str, Component],
     memories: Mapping[str, Component],
+    broken: Container[str],
     problems: list[Problem],
 ) -> None:
-    """Note every agent that lacks a backend or model, and every name in it that leads nowhere."""
+    """Note every agent that lacks a backend or model, and every name in it that leads nowhere.
+
+    Of the `broken` agents some keys could not be read; what they lack is not noted again.
+    """
     to_backends = Links("backend", backends, problems)
     to_memories = Links("memory", memories, problems)
     to_peers = Links("agent", agents, problems)
     for agent in agents.values():
-        if agent.type == LLM:
+        if agent.type == LLM and agent.name not in broken:
             problems += _lacking(agent, backends)
         if agent.backend:
             to_backends.follow(agent.place, "backend", agent.backend)

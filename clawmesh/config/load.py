@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,9 +34,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: every problem found.
     """
-    library = Library()
-    library.read(path)
-    return _Assembly(environ).assemble(library, path)
+    return _sound(*survey(path, environ))
 
 
 def parse(text: str, environ: Mapping[str, str], name: Path = Path("clawmesh.toml")) -> Config:
@@ -47,7 +45,20 @@ def parse(text: str, environ: Mapping[str, str], name: Path = Path("clawmesh.tom
     """
     library = Library()
     library.add(name, text)
-    return _Assembly(environ).assemble(library, None)
+    return _sound(*_Assembly(environ).assemble(library, None))
+
+
+def survey(path: Path, environ: Mapping[str, str]) -> tuple[Config, list[Problem]]:
+    """Read a configuration as far as it can be read; return it with the problems found on the way."""
+    library = Library()
+    library.read(path)
+    return _Assembly(environ).assemble(library, path)
+
+
+def _sound(config: Config, problems: list[Problem]) -> Config:
+    if problems:
+        raise ConfigError(problems)
+    return config
 
 
 class _Assembly:
@@ -60,7 +71,7 @@ class _Assembly:
         self._components: dict[str, dict[str, Component]] = {kind: {} for kind in COMPONENTS}
         self._places: dict[tuple[str, ...], Place] = {}
 
-    def assemble(self, library: Library, path: Path | None) -> Config:
+    def assemble(self, library: Library, path: Path | None) -> tuple[Config, list[Problem]]:
         agents = Agents(self._environ, self._problems)
         for document in library.documents:
             self._check_tables(document)
@@ -69,28 +80,22 @@ class _Assembly:
                 self._read_components(document, kind)
             for name in SETTINGS:
                 self._read_settings(document, name)
-        complete = agents.finish(self._components["backends"])
+        backends, memories = self._components["backends"], self._components["memories"]
+        complete = agents.finish(backends)
         if not library.problems:
             # With a file unread, many a name would lead nowhere that is defined in it.
-            check_links(complete, self._components["backends"], self._components["memories"], self._problems)
-        self._raise(library)
-        files = [*(document.source.path for document in library.documents), *agents.files]
-        return Config(
+            check_links(complete, backends, memories, agents.broken, self._problems)
+        files = (*(document.source.path for document in library.documents), *agents.files)
+        config = Config(
             agents=complete,
-            backends=self._components["backends"],
+            backends=backends,
             tools=self._components["tools"],
-            memories=self._components["memories"],
+            memories=memories,
             path=path,
-            files=tuple(files) if path else (),
+            files=files if path else (),
             **self._settings,
         )
-
-    def _raise(self, library: Library) -> None:
-        # Agents that inherit a wrong default all have the same problem; it is said once.
-        problems = list(dict.fromkeys([*library.problems, *self._problems]))
-        if problems:
-            order = {str(document.source.path): index for index, document in enumerate(library.documents)}
-            raise ConfigError(sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.line)))
+        return config, ordered([*library.problems, *self._problems], files)
 
     def _check_tables(self, document: Document) -> None:
         for name, content in document.table.items():
@@ -148,6 +153,12 @@ class _Assembly:
             message = "the URL holds a password (not shown): leave the key out and set HTTPS_PROXY in the environment"
             self._problems.append(place.problem(message, "proxy"))
         self._settings[name] = SETTINGS[name](**values)
+
+
+def ordered(problems: Iterable[Problem], files: Sequence[Path]) -> list[Problem]:
+    """Return the problems by file and line, each once: all agents that inherit a wrong default have the same one."""
+    order = {str(file): index for index, file in enumerate(files)}
+    return sorted(dict.fromkeys(problems), key=lambda problem: (order.get(problem.file, -1), problem.line))
 
 
 def _unknown_table(name: str, content: Any) -> str:

@@ -23,6 +23,15 @@ class Component(Struct, frozen=True):
     place: Place
 
 
+class BackendSettings(Struct, frozen=True):
+    """What every backend's table may say, besides what its plugin asks for.
+
+    model: the model for agents that name none, and for those which fall back to this backend
+    """
+
+    model: str = ""
+
+
 class Limits(Struct, frozen=True):
     """What one turn may use.
 
@@ -55,7 +64,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
     type: "llm", or the name of an agent written as code, whose own keys are then allowed here
     description: what the agent is for, in one sentence; other agents and clients see it
     backend: the backend's name, or several: each is tried when the one before it fails
-    model: the model's name as the provider knows it; not needed where the backend names one
+    model: the model's name as the (first) backend knows it; not needed where the backend names one
     instructions: the system prompt
     instructions_file: a text file that holds the instructions
     tools: tools by name, or by pattern such as "notes_*"
@@ -142,10 +151,10 @@ class HttpSettings(Struct, frozen=True):
 class Config(Struct, frozen=True):
     """The whole configuration. `path` is its main file, `files` are all that were read for it."""
 
-    agents: Mapping[str, AgentConfig]
-    backends: Mapping[str, Component]
-    tools: Mapping[str, Component]
-    memories: Mapping[str, Component]
+    agents: Mapping[str, AgentConfig] = {}
+    backends: Mapping[str, Component] = {}
+    tools: Mapping[str, Component] = {}
+    memories: Mapping[str, Component] = {}
     mesh: MeshSettings = MeshSettings()
     plugins: PluginSettings = PluginSettings()
     http: HttpSettings = HttpSettings()

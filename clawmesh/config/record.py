@@ -54,6 +54,12 @@ class Record(Struct, frozen=True):
 
 def convert_table(table: Mapping[str, Any], fields: Fields, scope: Scope) -> dict[str, Any] | Faults:
     """Return the table's values by key, converted, without those it leaves out; or all that is wrong with it."""
+    values, faults = read_table(table, fields, scope)
+    return Faults(faults) if faults else values
+
+
+def read_table(table: Mapping[str, Any], fields: Fields, scope: Scope) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the values that are right, converted, beside all that is wrong."""
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     for key, value in table.items():
@@ -61,15 +67,17 @@ def convert_table(table: Mapping[str, Any], fields: Fields, scope: Scope) -> dic
         if field is None:
             faults.append(Fault(unknown_key(key, value, fields), (key,)))
             continue
-        converted = values[key] = field.shape.convert(value, scope)
+        converted = field.shape.convert(value, scope)
         if type(converted) is Faults:
             faults += converted.under(key)
+        else:
+            values[key] = converted
     faults += [
         Fault(f"missing; expected {field.shape.expected}", (field.name,))
         for field in fields.values()
         if field.required and field.name not in table
     ]
-    return Faults(faults) if faults else values
+    return values, faults
 
 
 def table_schema(fields: Fields) -> dict[str, Any]:

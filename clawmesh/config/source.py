@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from clawmesh.config.fault import Faults
+from clawmesh.config.fault import Fault
 from clawmesh.config.scanner import KeyPath, lines
 from clawmesh.errors import Problem
 
@@ -74,7 +74,7 @@ class Place(Struct, frozen=True):
         table, key = (names[:-1], names[-1:]) if path else (names, [])
         return Problem(items + message, str(owner.file), owner.source.line(whole), dotted(table), dotted(key))
 
-    def problems(self, faults: Faults) -> list[Problem]:
+    def problems(self, faults: Iterable[Fault]) -> list[Problem]:
         return [self.problem(fault.message, *fault.path) for fault in faults]
 
     def _owner(self, path: KeyPath) -> Place:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 SHOWN = 20
+EXPECTED = "expected one of"
 # difflib takes about 5 µs a candidate: among many names only those that begin alike are compared.
 COMPARED = 500
 
@@ -25,12 +26,14 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return plain[(close or within)[0]] if close or within else None
 
 
-def did_you_mean(name: str, names: Iterable[str], *, otherwise: str = "expected one of") -> str:
+def did_you_mean(name: str, names: Iterable[str], *, otherwise: str = EXPECTED) -> str:
     """Return `; did you mean "…"?`, or the names to choose from where none is near."""
     known = sorted(names)
     near = nearest(name, known)
     if near is not None:
         return f'; did you mean "{near}"?'
+    if len(known) == 1 and otherwise == EXPECTED:
+        return f"; expected {known[0]}"
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     return f"; {otherwise} {', '.join(known[:SHOWN])}{more}" if known else ""
 

@@ -1,0 +1,105 @@
+"""`clawmesh config`: check, show and describe the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from clawmesh.app import load_plugins
+from clawmesh.cli.console import Console
+from clawmesh.config import check as fit
+from clawmesh.config import load, rendering
+from clawmesh.config import schema as editor
+from clawmesh.config.load import ordered
+from clawmesh.config.location import Places, locate
+from clawmesh.config.model import Config
+from clawmesh.errors import Problem
+
+
+def check(arguments: argparse.Namespace, console: Console) -> int:
+    """Check the whole configuration, also against what the plugins offer, and print every problem."""
+    places = _places(arguments, console)
+    config, problems = load.survey(places.require(), console.environ)
+    loaded = load_plugins(config, places, console.error)
+    unfit, warnings = fit.survey(config, loaded.catalogue, console.environ)
+    problems = ordered([*problems, *unfit], config.files)
+    if console.as_json:
+        _check_json(config, problems, warnings, console)
+    elif problems:
+        for problem in problems:
+            console.note(str(problem))
+        console.error(f"{_count(len(problems), 'problem')} in {places.require()}")
+    else:
+        console.print(f"ok: {_summary(config)}")
+    for warning in warnings:
+        console.note(f"warning: {warning}")
+    return 2 if problems else 0
+
+
+def show(arguments: argparse.Namespace, console: Console) -> int:
+    """Print the configuration in force; secrets stay references."""
+    config = load.load(_places(arguments, console).require(), console.environ)
+    if console.as_json:
+        console.json(rendering.plain(config))
+    else:
+        console.print(rendering.to_toml(config).rstrip("\n"))
+    return 0
+
+
+def schema(arguments: argparse.Namespace, console: Console) -> int:
+    """Print the JSON Schema of the configuration, with what the plugins of this configuration offer."""
+    places = _places(arguments, console)
+    config = Config() if places.config is None else load.survey(places.config, console.environ)[0]
+    loaded = load_plugins(config, places, console.error)
+    console.print(json.dumps(editor.schema(loaded.catalogue), indent=2, ensure_ascii=False))
+    return 0
+
+
+def path(arguments: argparse.Namespace, console: Console) -> int:
+    """Print which file is used, and where the data is kept."""
+    places = _places(arguments, console)
+    if console.as_json:
+        looked = [str(file) for file in places.looked]
+        console.json({"config": places.config and str(places.config), "data": str(places.data), "looked": looked})
+    else:
+        console.print(str(places.require()))
+    return 0
+
+
+def _places(arguments: argparse.Namespace, console: Console) -> Places:
+    return locate(arguments.config, arguments.data, console.environ)
+
+
+def _check_json(config: Config, problems: list[Problem], warnings: tuple[str, ...], console: Console) -> None:
+    console.json(
+        {
+            "ok": not problems,
+            "files": [str(file) for file in config.files],
+            "problems": [_plain(problem) for problem in problems],
+            "warnings": list(warnings),
+        }
+    )
+
+
+def _plain(problem: Problem) -> dict[str, str | int]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "table": problem.table,
+        "key": problem.key,
+        "message": problem.message,
+    }
+
+
+def _summary(config: Config) -> str:
+    counts = [
+        _count(len(config.agents), "agent"),
+        _count(len(config.backends), "backend"),
+        *([_count(len(config.tools), "tool")] if config.tools else []),
+        *([_count(len(config.memories), "memory", "memories")] if config.memories else []),
+    ]
+    return f"{', '.join(counts)}, in {_count(len(config.files), 'file')}"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
