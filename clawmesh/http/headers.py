@@ -20,16 +20,21 @@ class Headers:
     def values(self, name: str) -> Iterator[str]:
         """Yield each value of a field that may be sent more than once."""
         wanted = name.lower().encode("ascii")
-        return (value.decode("latin-1") for key, value in self.raw if key.lower() == wanted)
+        return (decode(value) for key, value in self.raw if key.lower() == wanted)
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw)
+        return ((name.decode("latin-1"), decode(value)) for name, value in self.raw)
 
     def __len__(self) -> int:
         return len(self.raw)
 
     def __repr__(self) -> str:
         return f"Headers({[name.decode('latin-1') for name, _ in self.raw]})"
+
+
+def decode(value: bytes) -> str:
+    """Return a field's value without the white space around it, which is no part of it (RFC 9112, 5.1)."""
+    return value.decode("latin-1").strip(" \t")

@@ -16,10 +16,11 @@ from clawmesh.http.wheel import Wheel
 class Waiter:
     """One who waits for a connection; ends with a connection, or with None: the right to open one."""
 
-    __slots__ = ("_due", "_seconds", "granted", "slot")
+    __slots__ = ("_due", "_seconds", "granted", "slot", "ticket")
 
-    def __init__(self, now: float, seconds: float) -> None:
+    def __init__(self, ticket: int, now: float, seconds: float) -> None:
         self.slot = 0
+        self.ticket = ticket
         self.granted: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._seconds = seconds
         self._due = now + seconds
@@ -45,12 +46,13 @@ class Shelf:
         self.idle: OrderedDict[Connection, None] = OrderedDict()  # the last used is used next, the first is the oldest
         self.waiters: OrderedDict[Waiter, None] = OrderedDict()
 
-    def next_waiter(self) -> Waiter | None:
-        """Take the first in line who still waits."""
+    def first(self) -> Waiter | None:
+        """Return the first in line who still waits."""
         while self.waiters:
-            waiter, _ = self.waiters.popitem(last=False)
+            waiter = next(iter(self.waiters))
             if not waiter.granted.done():
                 return waiter
+            del self.waiters[waiter]
         return None
 
 
@@ -65,7 +67,8 @@ class Pool:
         self._wheel = wheel
         self._bounds = bounds
         self._shelves: dict[Origin, Shelf] = {}
-        self._waiting: OrderedDict[Origin, Shelf] = OrderedDict()
+        self._waiting: dict[Origin, Shelf] = {}
+        self._tickets = 0
         self._connections: set[Connection] = set()
         self._open = 0
         self._closed = False
@@ -162,7 +165,8 @@ class Pool:
         return False
 
     async def _wait(self, origin: Origin, seconds: float) -> Connection | None:
-        waiter = Waiter(self._wheel.now(), seconds)
+        self._tickets += 1
+        waiter = Waiter(self._tickets, self._wheel.now(), seconds)
         shelf = self._waiting[origin] = self._shelves[origin]
         shelf.waiters[waiter] = None
         self._wheel.watch(waiter, self._wheel.now() + seconds)
@@ -185,12 +189,18 @@ class Pool:
             self._offer(given)
 
     def _offer(self, connection: Connection) -> None:
-        """Pass an idle connection to the next in line, or keep it unless another origin waits for its room."""
+        """Pass an idle connection to the next in line, or keep it.
+
+        It is closed when another origin needs its place, and no one here has waited longer.
+        """
         shelf = self._shelves[connection.origin]
-        if waiter := shelf.next_waiter():
-            waiter.granted.set_result(connection)
-        elif self._open >= self._bounds.connections and self._next_waiting() is not None:
+        mine, other = shelf.first(), None
+        if self._open >= self._bounds.connections:
+            other = self._next()
+        if other is not None and (mine is None or other[1].ticket < mine.ticket):
             self._discard(connection)
+        elif mine is not None:
+            mine.granted.set_result(connection)
         else:
             shelf.idle[connection] = None
 
@@ -201,21 +211,19 @@ class Pool:
 
     def _vacate(self, origin: Origin) -> None:
         """Count one connection less, and let the next in line open one in its place."""
-        shelf = self._shelves[origin]
-        shelf.open -= 1
+        self._shelves[origin].open -= 1
         self._open -= 1
         self._tidy(origin)
-        if self._open < self._bounds.connections and (turn := self._next_waiting()):
-            shelf = self._waiting[turn]
-            self._waiting.move_to_end(turn)  # origins take turns
-            if waiter := shelf.next_waiter():
-                self._count(shelf)
-                waiter.granted.set_result(None)
+        if self._open < self._bounds.connections and (following := self._next()):
+            shelf, waiter = following
+            self._count(shelf)
+            waiter.granted.set_result(None)
 
-    def _next_waiting(self) -> Origin | None:
-        """Return the first origin for which someone waits and which may have another connection."""
+    def _next(self) -> tuple[Shelf, Waiter] | None:
+        """Return who has waited longest of all whose origin may have another connection."""
         bound = self._bounds.per_origin
-        return next((origin for origin, shelf in self._waiting.items() if shelf.open < bound), None)
+        line = [(shelf, waiter) for shelf in self._waiting.values() if shelf.open < bound and (waiter := shelf.first())]
+        return min(line, key=lambda entry: entry[1].ticket, default=None)
 
     def _tidy(self, origin: Origin) -> None:
         shelf = self._shelves[origin]
