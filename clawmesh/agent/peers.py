@@ -42,13 +42,11 @@ def _said(answer: Answer) -> str:
     return f"{answer.address}: {answer.message.text if answer.message else f'(no answer: {answer.error})'}"
 
 
-def verbs(peers: Mapping[str, str], topics: Sequence[str]) -> list[Tool]:
+def verbs(peers: Mapping[str, str], topics: Sequence[str]) -> dict[str, Tool]:
     """Return the tools for an agent whose peers are `peers` (name to description) and which shares `topics`."""
     team = "; ".join(f"{name}: {text}" if text else name for name, text in peers.items())
-    tools = [_told(verb, f"Agents: {team}") for verb in (ask_agent, send_agent, ask_agents) if peers]
-    if topics:
-        tools.append(_told(publish, f"Topics: {', '.join(topics)}"))
-    return tools
+    tools = {verb.__name__: _told(verb, f"Agents: {team}") for verb in (ask_agent, send_agent, ask_agents) if peers}
+    return tools | ({"publish": _told(publish, f"Topics: {', '.join(topics)}")} if topics else {})
 
 
 def _told(function: Callable[..., Any], more: str) -> Tool:

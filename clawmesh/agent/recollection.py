@@ -41,6 +41,6 @@ def _scope(context: Context) -> str:
     return context.address.partition("/")[0]
 
 
-def recollection() -> list[Tool]:
+def recollection() -> dict[str, Tool]:
     """Return the tools for an agent that has a memory."""
-    return [FunctionTool(function, function.__name__) for function in (remember, recall, forget)]
+    return {function.__name__: FunctionTool(function, function.__name__) for function in (remember, recall, forget)}

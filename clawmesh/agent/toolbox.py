@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import anyio
-from msgspec import DecodeError
+from msgspec import DecodeError, structs
 from msgspec.json import decode
 
 from clawmesh.abc.context import Context
@@ -31,14 +31,12 @@ class ToolHooks(Protocol):
 class Toolbox:
     """Runs calls side by side; whatever goes wrong in one becomes a failed result that the model sees."""
 
-    def __init__(self, tools: Sequence[Tool], limits: Limits, hooks: ToolHooks) -> None:
-        self._tools: Mapping[str, Tool] = {tool.spec.name: tool for tool in tools}
+    def __init__(self, tools: Mapping[str, Tool], limits: Limits, hooks: ToolHooks) -> None:
+        self._tools = tools
         self._limits = limits
         self._hooks = hooks
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        return tuple(tool.spec for tool in self._tools.values())
+        # The configuration names a tool, not its plugin: two tables may configure the same one.
+        self.specs: tuple[ToolSpec, ...] = tuple(structs.replace(tool.spec, name=name) for name, tool in tools.items())
 
     async def run(self, context: Context, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """Run the calls, at most `limits.parallel_tools` at once; results come in the order of the calls."""

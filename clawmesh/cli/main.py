@@ -26,13 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb is None:
         parser.print_help()
         return 0
-    console = Console(
-        sys.stdout,
-        sys.stderr,
-        os.environ,
-        as_json=getattr(arguments, "json", False),
-        debug=getattr(arguments, "debug", False),
-    )
+    console = Console(sys.stdout, sys.stderr, os.environ, as_json=arguments.json, debug=arguments.debug)
     # A supervisor's SIGTERM ends a command as Ctrl-C does: everything open is closed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -7,39 +7,39 @@ Each verb names its function as `module:function`; it is imported when the verb 
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from clawmesh.config.suggestion import did_you_mean
 from clawmesh.version import VERSION
 
 
 class Parser(argparse.ArgumentParser):
     """Ends with exit code 2 and one sentence, naming the nearest right verb or option."""
 
-    verbs: tuple[str, ...] = ()
-
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"clawmesh: {message}\nTry '{self.prog} --help'.\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        choices = list(action.choices or ())
+        # argparse of Python 3.11 has no public place to say which choice is near.
+        choices = [str(choice) for choice in action.choices or ()]
         if choices and value not in choices:
-            near = difflib.get_close_matches(str(value), map(str, choices), 1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" Expected one of: {', '.join(map(str, choices))}."
-            raise argparse.ArgumentError(None, f"there is no {action.metavar or action.dest} '{value}'.{hint}")
+            what = f'there is no {action.metavar or action.dest} "{value}"'
+            raise argparse.ArgumentError(None, what + did_you_mean(str(value), choices))
 
 
 def build() -> Parser:
     """Return the parser of the whole command line."""
-    shared = _shared()
     parser = Parser(
         prog="clawmesh",
         description="Thousands of AI agents that talk to each other, in one executable.",
         epilog="Try: clawmesh demo",
-        parents=[shared],
+        parents=[_shared()],
     )
-    parser.add_argument("--version", action="version", version=VERSION)
+    parser.set_defaults(config=None, data=None, json=False, debug=False)
+    parser.add_argument("--version", action="version", version=f"clawmesh {VERSION}")
+    # A second instance: its options have no default, so that one given before the verb is not set back after it.
+    shared = _shared()
     verbs = parser.add_subparsers(dest="verb", metavar="command", parser_class=Parser)
     _talk(verbs, shared)
     _plugins(verbs, shared)
@@ -108,8 +108,14 @@ def _plugins(verbs: Any, shared: Parser) -> None:
     check.add_argument("name", metavar="NAME|FILE")
     trust = _add(plugins, "trust", "clawmesh.cli.plugins:trust", "allow a plugin file, as it is now, to run", [shared])
     trust.add_argument("name", metavar="NAME|FILE")
+    untrust = _add(plugins, "untrust", "clawmesh.cli.plugins:untrust", "let a plugin run no more", [shared])
+    untrust.add_argument("name", metavar="NAME|FILE")
     install = _add(plugins, "install", "clawmesh.cli.plugins:install", "install what a plugin depends on", [shared])
     install.add_argument("name", metavar="NAME|FILE")
+    # For our own child processes; a verb without help text is not listed.
+    isolated = plugins.add_parser("isolated")
+    isolated.set_defaults(run="clawmesh.cli.plugins:isolated")
+    isolated.add_argument("work", choices=("check", "pip"))
 
 
 def _config(verbs: Any, shared: Parser) -> None:

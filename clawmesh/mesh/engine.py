@@ -8,7 +8,7 @@ deadlines stand at the edges, around what a handler awaits.
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeAlias
 
@@ -60,6 +60,10 @@ class Engine:
         self.clock = clock
         self.ids = ids
         self._agents = agents
+        self._followers: dict[str, list[str]] = {}
+        for agent, topics in agents.items():
+            for topic in topics:
+                self._followers.setdefault(topic, []).append(agent)
         self._handler = handler
         self._mailboxes: dict[Address, Mailbox] = {}
         self._parked: list[Future[tuple[Address, Mailbox]]] = []
@@ -69,19 +73,24 @@ class Engine:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
         """Deliver until the block ends; then whatever still runs is cancelled."""
+        failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             try:
                 yield self
+            except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
+                failure = error
             finally:
                 self._tasks = None
                 tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     def watch(self, observer: Observer) -> None:
         self._observers.append(observer)
 
-    def followers(self, topic: str) -> list[str]:
-        return [agent for agent, topics in self._agents.items() if topic in topics]
+    def followers(self, topic: str) -> Sequence[str]:
+        return self._followers.get(topic, ())
 
     async def ask(
         self, to: Address, message: Message, *, sender: str, seconds: float | None = None, emit: Emit | None = None

@@ -50,7 +50,7 @@ def make_mind(
     limits, hooks = limits or Limits(), hooks or Hooks([], lambda _: None, ManualClock())
     place = Place(Path("clawmesh.toml"), "agents.a", 1)
     config = AgentConfig(name="a", model="m", instructions="Be good.", limits=limits, output_schema=schema, place=place)
-    tools = [FunctionTool(function, function.__name__) for function in functions]
+    tools = {function.__name__: FunctionTool(function, function.__name__) for function in functions}
     return Mind(config, backend, Toolbox(tools, limits, hooks), hooks, Schema(schema) if schema else None)
 
 

@@ -1,0 +1,129 @@
+"""The agents that there are, and what each does with an envelope."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from clawmesh.abc.agent import Agent
+from clawmesh.abc.backend import Backend
+from clawmesh.abc.context import Context, Services
+from clawmesh.abc.memory import Memory
+from clawmesh.abc.tool import Tool
+from clawmesh.agent.chain import Chain, Link, Setback
+from clawmesh.agent.peers import verbs
+from clawmesh.agent.recollection import recollection
+from clawmesh.agent.schema import Schema
+from clawmesh.agent.toolbox import Toolbox, ToolHooks
+from clawmesh.agent.transcript import Transcript
+from clawmesh.agent.turn import Mind, ModelHooks, Turn
+from clawmesh.config.model import AgentConfig
+from clawmesh.config.pattern import Names
+from clawmesh.mesh.address import Address
+from clawmesh.mesh.delivery import Delivery
+from clawmesh.mesh.engine import Engine
+from clawmesh.mesh.sender import Sender
+from clawmesh.messages import Message, Report
+
+SESSIONS = 100_000
+
+
+class Hooks(ModelHooks, ToolHooks):
+    """All wrapper hooks of the plugins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What agents are built from: everything that plugins registered and the configuration names."""
+
+    agents: Mapping[str, AgentConfig]
+    backends: Mapping[str, Backend]
+    models: Mapping[str, str]
+    tools: Mapping[str, Tool]
+    memories: Mapping[str, Memory]
+    coded: Mapping[str, Agent]
+    hooks: Hooks
+    services: Services
+    report: Callable[[Setback], None]
+
+
+class Roster:
+    """Handles deliveries. An agent is built when its first envelope comes, so that ten thousand start at once."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._agents = Names(parts.agents)
+        self._tools = Names(parts.tools)
+        self._minds: dict[str, Mind] = {}
+        self._transcripts: OrderedDict[Address, Transcript] = OrderedDict()
+
+    async def handle(self, engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
+        """Let the agent answer one envelope."""
+        envelope = delivery.envelope
+        config = self._parts.agents[envelope.to.agent]
+        context = Context(
+            address=str(envelope.to),
+            key=envelope.id,
+            mesh=Sender(engine, envelope, config.peers, config.topics),
+            services=self._parts.services,
+            emit=delivery.emit,
+            memory=self._parts.memories[config.memory] if config.memory else None,
+        )
+        if coded := self._parts.coded.get(config.name):
+            answer = await coded(context, envelope.message)
+            return (Message.assistant(answer) if isinstance(answer, str) else answer), Report()
+        return await self._turn(config, context, envelope.to, envelope.message)
+
+    def transcript(self, address: Address) -> Transcript:
+        """Return what was said in a session; the ones unused for longest are forgotten beyond a bound."""
+        transcript = self._transcripts.get(address)
+        if transcript is None:
+            history = self._parts.agents[address.agent].context.history
+            transcript = self._transcripts[address] = Transcript(history)
+            if len(self._transcripts) > SESSIONS:
+                self._transcripts.popitem(last=False)
+        self._transcripts.move_to_end(address)
+        return transcript
+
+    def mind(self, name: str) -> Mind:
+        mind = self._minds.get(name)
+        if mind is None:
+            mind = self._minds[name] = self._build(self._parts.agents[name])
+        return mind
+
+    async def _turn(
+        self, config: AgentConfig, context: Context, address: Address, message: Message
+    ) -> tuple[Message, Report]:
+        transcript = self.transcript(address)
+        turn = Turn(self.mind(config.name), context, transcript.messages, message)
+        result = await turn.run()
+        # Only a turn that came to its answer is remembered: half of one would leave calls without results.
+        transcript.extend(turn.exchange)
+        return result
+
+    def _build(self, config: AgentConfig) -> Mind:
+        parts = self._parts
+        tools = {name: parts.tools[name] for name in self._tools.expand(config.tools)}
+        peers = {name: parts.agents[name].description for name in self._agents.expand(config.peers)}
+        peers.pop(config.name, None)
+        tools |= verbs(peers, config.topics)
+        if config.memory:
+            tools |= recollection()
+        return Mind(
+            config=config,
+            backend=self._chain(config),
+            toolbox=Toolbox(tools, config.limits, parts.hooks),
+            hooks=parts.hooks,
+            schema=Schema(config.output_schema) if config.output_schema else None,
+        )
+
+    def _chain(self, config: AgentConfig) -> Chain:
+        links = [Link(name, self._parts.backends[name], self._model(config, name)) for name in config.backend]
+        services = self._parts.services
+        return Chain(links, services.clock, services.random, self._parts.report)
+
+    def _model(self, config: AgentConfig, backend: str) -> str:
+        """Return the agent's model at its first backend; another backend knows that under another name, if at all."""
+        own = self._parts.models[backend]
+        return (config.model or own) if backend == config.backend[0] else (own or config.model)

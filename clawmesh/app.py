@@ -1,0 +1,171 @@
+"""The composition root: from a configuration to a mesh that runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from inspect import isclass
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+from msgspec.structs import replace
+
+from clawmesh.abc.agent import Agent
+from clawmesh.abc.context import Services
+from clawmesh.abc.tool import Tool
+from clawmesh.agent.chain import Setback
+from clawmesh.agent.function import FunctionTool
+from clawmesh.agent.hooks import Incident
+from clawmesh.agent.roster import Parts, Roster
+from clawmesh.agent.schema import CheckedTool
+from clawmesh.clock import SystemClock
+from clawmesh.config.agents import LLM
+from clawmesh.config.catalogue import Offers
+from clawmesh.config.check import check
+from clawmesh.config.location import Places, prepare
+from clawmesh.config.model import AgentConfig, BackendSettings, Component, Config, HttpSettings
+from clawmesh.config.pattern import Names
+from clawmesh.config.signature import bind, fields_of
+from clawmesh.config.source import Place, Source
+from clawmesh.errors import ConfigError, Recourse
+from clawmesh.http.limits import Bounds
+from clawmesh.http.tls import Identity
+from clawmesh.http.transport import open_transport
+from clawmesh.ids import Ids
+from clawmesh.mesh.engine import Engine, open_engine
+from clawmesh.plugin.contract import surroundings
+from clawmesh.plugin.folder import Folders
+from clawmesh.plugin.loader import Loaded, PluginInfo, load
+from clawmesh.plugin.trust import Trust
+from clawmesh.runtime import settle
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A mesh that runs, and what it was made from."""
+
+    config: Config
+    places: Places
+    engine: Engine
+    roster: Roster
+    plugins: tuple[PluginInfo, ...]
+    ids: Ids
+
+
+@asynccontextmanager
+async def open_app(
+    config: Config, places: Places, environ: Mapping[str, str], warn: Callable[[str], None]
+) -> AsyncIterator[App]:
+    """Load the plugins, hold the configuration against them, and open the mesh.
+
+    `warn` hears of plugins that misbehave while everything else runs.
+
+    Raises:
+        ConfigError: the configuration names what no plugin offers, or says it wrongly.
+        PluginError: a plugins folder cannot be read.
+    """
+    prepare(places.data)
+    loaded = load_plugins(config, places, warn)
+    for warning in _checked(config, loaded, environ):
+        warn(warning)
+    clock = SystemClock()
+    ids = Ids(clock)
+    async with open_transport(**_wire(config.http)) as transport:
+        services = Services(transport, clock, ids, SystemRandom(), places.data)
+        roster = Roster(_Workshop(config, loaded, services, environ).parts(warn))
+        agents = {agent.name: agent.topics for agent in config.agents.values()}
+        async with open_engine(roster.handle, agents, config.mesh, clock, ids) as engine:
+            settle()
+            yield App(config, places, engine, roster, loaded.plugins, ids)
+
+
+def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) -> Loaded:
+    """Load the bundled plugins and the trusted ones of the user.
+
+    Raises:
+        PluginError: a plugins folder or the list of what is trusted cannot be read.
+    """
+    folders = Folders.of(places.data, config.path, config.plugins.folder)
+
+    def report(incident: Incident) -> None:
+        warn(str(incident))
+
+    trust = Trust.open(folders.trust)
+    loaded = load(folders, trust, clock=SystemClock(), report=report, disabled=config.plugins.disabled)
+    for plugin in loaded.plugins:
+        if plugin.state in ("quarantined", "missing"):
+            warn(f"plugin {plugin.name} is {plugin.state}: {plugin.reason}")
+    return loaded
+
+
+def _checked(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Check the configuration; what it lacks may be in a plugin that does not run, so those are named."""
+    try:
+        return check(config, loaded.catalogue, environ)
+    except ConfigError as error:
+        for plugin in loaded.plugins:
+            if plugin.state not in ("loaded", "disabled"):
+                error.add_note(f"plugin {plugin.name} is not loaded: {plugin.reason}")
+        raise
+
+
+def _wire(settings: HttpSettings) -> dict[str, Any]:
+    identity = Identity(ca_file=str(settings.ca_file or ""))
+    bounds = Bounds() if settings.connections is None else Bounds(per_origin=settings.connections)
+    return {"bounds": bounds, "identity": identity}
+
+
+class _Workshop:
+    """Builds what agents are made of, from the configuration and what plugins offer."""
+
+    def __init__(self, config: Config, loaded: Loaded, services: Services, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._loaded = loaded
+        self._services = services
+        self._environ = environ
+
+    def parts(self, warn: Callable[[str], None]) -> Parts:
+        def report(setback: Setback) -> None:
+            then = f"; trying again in {setback.wait:.1f} s" if setback.recourse is Recourse.RETRY else ""
+            warn(f"{setback.error.failure.backend}: {setback.error}{then}")
+
+        config, catalogue = self._config, self._loaded.catalogue
+        models = {name: str(part.arguments.get("model", "")) for name, part in config.backends.items()}
+        backends = {name: self._make(_own(part), catalogue.backends) for name, part in config.backends.items()}
+        memories = {name: self._make(part, catalogue.memories) for name, part in config.memories.items()}
+        coded = {agent.name: self._coded(agent) for agent in config.agents.values() if agent.type != LLM}
+        hooks = self._loaded.hooks
+        return Parts(config.agents, backends, models, self._tools(), memories, coded, hooks, self._services, report)
+
+    def _tools(self) -> Mapping[str, Tool]:
+        """Return every tool by the name that agents know it by: its table's, or else the plugin's own."""
+        tables, agents = self._config.tools, self._config.agents.values()
+        # What no agent uses is not made: a tool without a table may need keys that only a table gives.
+        wanted = dict.fromkeys(pattern for agent in agents for pattern in agent.tools)
+        used = Names(self._loaded.catalogue.tools).expand(wanted)
+        plain = {name: Component(name, name, {}, Place(Source(Path()), ("tools", name))) for name in used}
+        return {name: self._tool(part) for name, part in {**plain, **tables}.items()}
+
+    def _tool(self, part: Component) -> Tool:
+        offers = self._loaded.catalogue.tools
+        if isclass(offers[part.type]):
+            return CheckedTool(self._make(part, offers))
+        return FunctionTool(offers[part.type], part.name)
+
+    def _make(self, part: Component, offers: Offers) -> Any:
+        factory = offers[part.type]
+        return factory(*surroundings(factory, self._services), **bind(part, factory, self._environ))
+
+    def _coded(self, agent: AgentConfig) -> Agent:
+        function = self._loaded.catalogue.agents[agent.type]
+        part = Component(agent.name, agent.type, agent.arguments, agent.place)
+        return partial(function, **bind(part, function, self._environ))
+
+
+def _own(part: Component) -> Component:
+    """Return a backend's table without the keys that are the host's."""
+    own = {key: value for key, value in part.arguments.items() if key not in fields_of(BackendSettings)}
+    return replace(part, arguments=own)

@@ -1,0 +1,73 @@
+"""`clawmesh agents`: who there is."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from clawmesh.cli.console import Console
+from clawmesh.cli.opening import configured
+from clawmesh.cli.view import short
+from clawmesh.config.model import AgentConfig
+from clawmesh.config.suggestion import did_you_mean
+from clawmesh.errors import UsageError
+
+
+def agents(arguments: argparse.Namespace, console: Console) -> int:
+    """List the agents of the configuration, or show one."""
+    config = configured(arguments, console)
+    if arguments.agent is None:
+        return _list(list(config.agents.values()), console)
+    agent = config.agents.get(arguments.agent)
+    if agent is None:
+        near = did_you_mean(arguments.agent, config.agents, otherwise="there is")
+        raise UsageError(f'there is no agent "{arguments.agent}"{near}')
+    facts = _facts(agent)
+    if console.as_json:
+        console.json(facts)
+    else:
+        console.table([(name, _plain(value)) for name, value in facts.items() if value])
+    return 0
+
+
+def _list(found: list[AgentConfig], console: Console) -> int:
+    if console.as_json:
+        console.json([_facts(agent) for agent in found])
+        return 0
+    if not found:
+        console.note("there are no agents; 'clawmesh init' writes a first one")
+        return 0
+    head = ("AGENT", "BACKEND", "MODEL", "TOOLS", "PEERS", "DESCRIPTION")
+    rows = [
+        (
+            agent.name,
+            ", ".join(agent.backend) or agent.type,
+            agent.model or "-",
+            short(", ".join(agent.tools), 30) or "-",
+            short(", ".join(agent.peers), 30) or "-",
+            agent.description,
+        )
+        for agent in found
+    ]
+    console.table(rows, head=head)
+    return 0
+
+
+def _facts(agent: AgentConfig) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "type": agent.type,
+        "description": agent.description,
+        "backend": list(agent.backend),
+        "model": agent.model,
+        "tools": list(agent.tools),
+        "peers": list(agent.peers),
+        "topics": list(agent.topics),
+        "memory": agent.memory,
+        "instructions": agent.instructions,
+        "file": f"{agent.place.file}:{agent.place.line}",
+    }
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)

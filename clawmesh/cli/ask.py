@@ -1,0 +1,85 @@
+"""`clawmesh ask`: one question, one answer."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
+
+from clawmesh.app import App
+from clawmesh.cli.console import Console
+from clawmesh.cli.loop import run
+from clawmesh.cli.opening import opened
+from clawmesh.cli.view import View
+from clawmesh.errors import FailedError, UsageError
+from clawmesh.mesh.address import Address
+from clawmesh.mesh.envelope import Outcome
+from clawmesh.messages import Image, Message, Part, Report, Text
+
+IMAGE_BYTES = 20 * 1024 * 1024
+INPUT_CHARACTERS = 16 * 1024 * 1024
+_IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+_CUT = {"length": "the answer was cut off at max_tokens", "context_window": "the model's context window is full"}
+
+
+def ask(arguments: argparse.Namespace, console: Console) -> int:
+    """Ask an agent; its answer goes to standard output, whatever else there is to say to standard error."""
+    message = Message("user", (*_text(arguments.message), *map(_image, arguments.image)))
+
+    async def main() -> int:
+        async with opened(arguments, console) as app:
+            return await _ask(app, arguments, console, message)
+
+    return run(main)
+
+
+async def _ask(app: App, arguments: argparse.Namespace, console: Console, message: Message) -> int:
+    address = Address.parse(arguments.agent, session=app.ids.new("s"))
+    view = View(console, quiet=arguments.quiet)
+    outcome = await app.engine.ask(address, message, sender="user", seconds=arguments.seconds, emit=view.piece)
+    if outcome.message is None:
+        raise outcome.error or FailedError("no answer")
+    if console.as_json:
+        console.json(described(address, outcome, view))
+        return 0
+    view.finish(outcome.message.text)
+    if outcome.report and outcome.report.stop in _CUT:
+        console.note(f"clawmesh: {_CUT[outcome.report.stop]}")
+    return 0
+
+
+def described(address: Address, outcome: Outcome, view: View) -> dict[str, Any]:
+    """Return an answer as `--json` shows it; `tool_calls` are those of the whole turn, with their results."""
+    message, report = outcome.message or Message.assistant(""), outcome.report or Report()
+    answer = {"session": str(address), "text": message.text, "reasoning": message.reasoning}
+    return answer | to_builtins(report) | {"tool_calls": list(view.calls.values())}
+
+
+def _text(given: str | None) -> tuple[Part, ...]:
+    if given is not None and given != "-":
+        return (Text(given),)
+    if given is None and sys.stdin.isatty():
+        raise UsageError("there is no message; give it as an argument, or on standard input")
+    text = sys.stdin.read(INPUT_CHARACTERS + 1)
+    if len(text) > INPUT_CHARACTERS:
+        raise UsageError(f"standard input is longer than {INPUT_CHARACTERS} characters")
+    if not text.strip():
+        raise UsageError("the message is empty")
+    return (Text(text),)
+
+
+def _image(name: str) -> Image:
+    path = Path(name)
+    try:
+        data = path.read_bytes() if path.stat().st_size <= IMAGE_BYTES else b""
+    except OSError as error:
+        raise UsageError(f"cannot read the image {name}: {error.strerror}") from error
+    if not data:
+        raise UsageError(f"the image {name} is empty or larger than {IMAGE_BYTES // 1024**2} MB")
+    for magic, media_type in _IMAGES.items():
+        if data.startswith(magic):
+            return Image(media_type, data)
+    raise UsageError(f"{name} is no image that models read; expected PNG, JPEG, GIF or WebP")
