@@ -57,6 +57,12 @@ class Hooks:
         self._before_tool = _named(hooks, "before_tool")
         self._after_tool = _named(hooks, "after_tool")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hooks that are in use, as `hook (plugin)`, in the order of their calls."""
+        hooks = (*self._before_model, *self._after_model, *self._before_tool, *self._after_tool)
+        return tuple(f"{hook.name} ({hook.plugin})" for hook in hooks)
+
     def before_model(self, agent: str, request: Request) -> Request:
         """Return the request to send; raises RefusedError if a hook refuses it."""
         for hook in self._before_model:

@@ -99,7 +99,7 @@ class Manager(pluggy.PluginManager):
                     yield _registration(hook, kind, key, value)
 
     def hooks(self) -> Iterator[Hook]:
-        """Yield the wrapper hooks of all plugins, in the order in which they are to be called."""
+        """Yield the wrapper hooks of all plugins in the order of pluggy's calls: the last one loaded comes first."""
         for hook in self.names:
             if hook not in REGISTERS:
                 for each in reversed(getattr(self.hook, hook).get_hookimpls()):

@@ -61,7 +61,8 @@ class Snapshot:
 def find(folder: Path, origin: Origin) -> list[Source]:
     """Return the plugins of a folder by name: `.py` files and packages, apart from names that begin with `_` or `.`."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -113,7 +114,9 @@ def _package(source: Source) -> Snapshot:
 
 def _walk(folder: Path, source: Source) -> Iterator[Path]:
     _check(folder, folder.lstat(), source)
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as scanned:
+        entries = list(scanned)
+    for entry in entries:
         path = folder / entry.name
         if entry.is_symlink():
             _check(path, path.lstat(), source)

@@ -1,0 +1,120 @@
+"""Try a plugin out in a process of its own: load it, describe what it registers, run its examples."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from clawmesh.abc.context import Services
+from clawmesh.agent.function import FunctionTool
+from clawmesh.agent.hooks import Incident
+from clawmesh.clock import SystemClock
+from clawmesh.config.record import table_schema
+from clawmesh.config.signature import fields_of
+from clawmesh.http.transport import open_transport
+from clawmesh.ids import Ids
+from clawmesh.plugin.contract import Registration
+from clawmesh.plugin.example import Verdict, examples, try_out
+from clawmesh.plugin.folder import Folders
+from clawmesh.plugin.importer import module_name
+from clawmesh.plugin.isolation import Bounds, run
+from clawmesh.plugin.loader import PluginInfo, load
+from clawmesh.plugin.source import Source, read
+from clawmesh.plugin.trust import Trust
+
+VERB = ("plugins", "isolated", "check")
+BOUNDS = Bounds(seconds=60.0, memory_bytes=4 << 30, file_bytes=64 << 20)
+
+
+class Offer(Struct, frozen=True):
+    """One thing that a plugin registers, as a reader wants to see it; `schema` is of a tool's arguments."""
+
+    kind: str
+    name: str
+    description: str = ""
+    effect: str = ""
+    schema: Mapping[str, Any] = {}
+    config: Mapping[str, Any] = {}
+
+
+class Finding(Struct, frozen=True):
+    """All that was found out; `reason` and `traceback` say why the plugin does not load."""
+
+    ok: bool
+    reason: str = ""
+    traceback: str = ""
+    offers: Sequence[Offer] = ()
+    hooks: Sequence[str] = ()
+    examples: Sequence[Verdict] = ()
+    incidents: Sequence[str] = ()
+    printed: str = ""
+
+
+class Subject(Struct, frozen=True):
+    """What the child is asked to try out."""
+
+    path: str
+    origin: str
+    digest: str
+    data: str
+
+
+def check(source: Source, folders: Folders, environ: Mapping[str, str]) -> Finding:
+    """Load a plugin in a child process with a bounded environment, time and memory, and run its examples there.
+
+    Raises:
+        PluginError: it cannot be read, or the child did not come to an end by itself.
+    """
+    digest = read(source).digest if source.origin == "user" else ""
+    subject = Subject(str(source.path), source.origin, digest, str(folders.data))
+    outcome = run(VERB, msgspec.to_builtins(subject), bounds=BOUNDS, environ=environ, pass_on=())
+    return msgspec.structs.replace(msgspec.convert(outcome.answer, Finding), printed=outcome.printed)
+
+
+async def examine(subject: Subject) -> Finding:
+    """Do the work of `check`; in the child."""
+    source = Source.at(Path(subject.path), "bundled" if subject.origin == "bundled" else "user")
+    incidents: list[Incident] = []
+    loaded = load(
+        replace(Folders.of(Path(subject.data)), apart=source),
+        Trust(Path(), {str(source.path): subject.digest}),
+        clock=SystemClock(),
+        report=incidents.append,
+    )
+    (plugin,) = loaded.plugins
+    if plugin.state != "loaded":
+        return Finding(False, plugin.reason, plugin.traceback)
+    verdicts = await _verdicts(plugin, source)
+    return Finding(
+        ok=all(verdict.ok for verdict in verdicts),
+        offers=[_offer(each) for each in plugin.registers],
+        hooks=loaded.hooks.names,
+        examples=verdicts,
+        incidents=list(map(str, incidents)),
+    )
+
+
+async def _verdicts(plugin: PluginInfo, source: Source) -> list[Verdict]:
+    found = examples(sys.modules[module_name(source)])
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory() as data:
+        async with open_transport() as transport:
+            services = Services(transport, clock, Ids(clock), SystemRandom(), Path(data))
+            return [await try_out(example, plugin.registers, services) for example in found]
+
+
+def _offer(registration: Registration) -> Offer:
+    kind, name, factory = registration.kind, registration.name, registration.factory
+    if kind == "tool" and not isinstance(factory, type):
+        spec = FunctionTool(factory, name).spec
+        return Offer(kind, name, spec.description, spec.effect, spec.parameters)
+    description = " ".join((factory.__doc__ or "").split("\n\n")[0].split())
+    return Offer(kind, name, description, config=table_schema(fields_of(factory)))
