@@ -40,7 +40,11 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """A whole answer. `stop` is the common word for why it ended, `stop_detail` the provider's own."""
+    """A whole answer.
+
+    `stop` is the common word for why it ended, `stop_detail` the provider's own; `backend` is the configuration's name
+    of the one that gave it, which a backend itself does not know.
+    """
 
     message: Message
     stop: Stop
@@ -48,6 +52,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     model: str = ""
     id: str = ""
+    backend: str = ""
 
 
 class Backend(Protocol):

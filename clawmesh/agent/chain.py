@@ -145,7 +145,8 @@ class _Call:
         seconds = None if self._request.seconds is None else self.left
         if seconds is not None and seconds <= 0:
             raise UnreachableError(f"the {self._request.seconds:g} s for the call are over")
-        return await link.backend.complete(replace(self._request, model=link.model, seconds=seconds), self._pass_on)
+        request = replace(self._request, model=link.model, seconds=seconds)
+        return replace(await link.backend.complete(request, self._pass_on), backend=link.name)
 
     def _pass_on(self, piece: Piece) -> None:
         self._spoke = True

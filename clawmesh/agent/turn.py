@@ -129,5 +129,6 @@ class Turn:
             usage=self._usage,
             stop=reply.stop,
             stop_detail=reply.stop_detail,
+            backend=reply.backend,
             model=reply.model,
         )

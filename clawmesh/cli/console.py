@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -40,6 +41,7 @@ class Console:
         self.as_json = as_json
         self.debug = debug
         self.interactive = output.isatty()
+        self.abandoned = False
         self._colour = self.interactive and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
     @property
@@ -53,12 +55,12 @@ class Console:
         return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
 
     def print(self, text: str = "") -> None:
-        self._output.write(text + "\n")
+        self._write(text + "\n")
 
     def stream(self, text: str, *styles: str) -> None:
         """Write a piece of foreign text at once, without its control characters where a terminal would obey them."""
-        self._output.write(self.style(self.clean(text), *styles))
-        self._output.flush()
+        self._write(self.style(self.clean(text), *styles))
+        self.flush()
 
     def clean(self, text: str) -> str:
         """Return foreign text without control characters if this is a terminal; a pipe gets it as it is."""
@@ -74,7 +76,7 @@ class Console:
         self.note(f"clawmesh: {text}")
 
     def json(self, value: Any) -> None:
-        self._output.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+        self._write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
 
     def table(self, rows: list[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
         """Print columns, each as wide as its widest cell; the last one runs free."""
@@ -85,4 +87,21 @@ class Console:
             self.print(self.style(line, "dim") if row is head else line)
 
     def flush(self) -> None:
-        self._output.flush()
+        """Write out what is buffered; if the reader has gone (`clawmesh … | head`), end this command."""
+        try:
+            self._output.flush()
+        except BrokenPipeError:
+            self._abandon()
+
+    def _write(self, text: str) -> None:
+        try:
+            self._output.write(text)
+        except BrokenPipeError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if not self.abandoned:
+            self.abandoned = True
+            # Nobody reads any more. What is still buffered goes nowhere, and what runs ends as at a SIGTERM.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+            signal.raise_signal(signal.SIGTERM)

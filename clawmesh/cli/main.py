@@ -37,11 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _fail(console, error)
     except KeyboardInterrupt:
         console.note("")
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`clawmesh ... | head`); there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = 1 if console.abandoned else INTERRUPTED
     return code
 
 

@@ -25,6 +25,7 @@ class View:
         self._quiet = quiet
         self._live = console.interactive and not console.as_json
         self._kind: type | None = None
+        self._fresh = True
         self.calls: dict[str, dict[str, Any]] = {}
 
     def piece(self, piece: Piece) -> None:
@@ -45,29 +46,31 @@ class View:
         match piece:
             case Text(text):
                 self._turn_to(Text)
-                self._console.stream(text)
+                self._stream(text)
             case Reasoning(text) if not self._quiet:
                 self._turn_to(Reasoning)
-                self._console.stream(text, "dim")
+                self._stream(text, "dim")
             case ToolResult() if not self._quiet:
                 self._turn_to(ToolResult)
-                self._console.stream(
-                    call_line(self.calls[piece.call], piece), "dim", *(["red"] if piece.failed else [])
-                )
+                self._stream(call_line(self.calls[piece.call], piece), "red" if piece.failed else "dim")
             case Retraction(reason):
                 self._turn_to(Retraction)
-                self._console.stream(f"[starting again: {reason}]", "yellow")
+                self._stream(f"[starting again: {reason}]", "yellow")
 
     def _turn_to(self, kind: type) -> None:
         """Begin a new line where another kind of piece begins."""
-        if self._kind is not None and (kind is not self._kind or kind in (ToolResult, Retraction)):
-            self._console.print()
+        if kind is not self._kind or kind in (ToolResult, Retraction):
+            self._line()
         self._kind = kind
 
+    def _stream(self, text: str, *styles: str) -> None:
+        self._console.stream(text, *styles)
+        self._fresh = text.endswith("\n") if text else self._fresh
+
     def _line(self) -> None:
-        if self._kind is not None:
+        if not self._fresh:
             self._console.print()
-        self._kind = None
+        self._fresh = True
 
 
 def call_line(call: dict[str, Any], result: ToolResult) -> str:
