@@ -139,13 +139,17 @@ class Bounded(Struct, frozen=True):
         return True
 
     def schema(self) -> dict[str, Any]:
+        inner = self.inner.schema()
+        size = {"string": "Length", "array": "Items", "object": "Properties"}.get(inner.get("type", ""))
         words = {
             "minimum": self.meta.ge,
             "exclusiveMinimum": self.meta.gt,
             "maximum": self.meta.le,
             "exclusiveMaximum": self.meta.lt,
+            f"min{size}": self.meta.min_length if size else None,
+            f"max{size}": self.meta.max_length if size else None,
         }
-        return self.inner.schema() | {word: bound for word, bound in words.items() if bound is not None}
+        return inner | {word: bound for word, bound in words.items() if bound is not None}
 
 
 def gathered(converted: Iterable[tuple[str | int, Any]]) -> Faults:
