@@ -83,6 +83,12 @@ def is_object(arguments: str) -> bool:
         return False
 
 
+def as_object(arguments: str) -> msgspec.Raw | dict[str, str]:
+    """Return arguments as the JSON object that some protocols want back, also where the model wrote something else."""
+    text = arguments.strip() or "{}"
+    return msgspec.Raw(text.encode()) if is_object(text) else {"invalid": arguments}
+
+
 def _without_cut_calls(parts: Iterable[Part], stop: Stop) -> Iterator[Part]:
     for part in parts:
         if not isinstance(part, ToolCall):

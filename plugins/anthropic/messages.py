@@ -13,6 +13,7 @@ import msgspec
 
 from clawmesh.abc.backend import Request
 from clawmesh.messages import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from clawmesh.provider.assembly import as_object
 from clawmesh.provider.image import base64
 from clawmesh.provider.schema import closed
 
@@ -134,7 +135,7 @@ def _turn(provider: str, parts: Iterable[Part]) -> Iterator[Any]:
                 yield (frame if frame.get("type") == "text" else {}) | {"type": "text", "text": text}
             case ToolCall(id, name, arguments):
                 extra = frame if frame.get("type") == "tool_use" else {}
-                yield extra | {"type": "tool_use", "id": id, "name": name, "input": msgspec.Raw(arguments.encode())}
+                yield extra | {"type": "tool_use", "id": id, "name": name, "input": as_object(arguments)}
             case Reasoning() | Opaque() if part.provider == provider and part.data:
                 value = msgspec.json.decode(part.data)
                 if isinstance(part, Opaque) and value.get("type") in ("text", "tool_use"):

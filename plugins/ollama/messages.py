@@ -10,6 +10,7 @@ import msgspec
 from clawmesh.abc.backend import Request
 from clawmesh.errors import BadRequestError
 from clawmesh.messages import Image, Message, Part, Reasoning, ToolCall, ToolResult
+from clawmesh.provider.assembly import as_object
 from clawmesh.provider.image import base64
 
 from .options import Options
@@ -78,8 +79,7 @@ def _assistant(provider: str, message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    arguments = msgspec.Raw(call.arguments.encode())
-    return {"id": call.id, "function": {"name": call.name, "arguments": arguments}}
+    return {"id": call.id, "function": {"name": call.name, "arguments": as_object(call.arguments)}}
 
 
 def _result(result: ToolResult) -> dict[str, Any]:

@@ -59,11 +59,12 @@ def _contents(item: Item) -> list[Item]:
     contents = item.get("content")
     if item.get("type") != "message" or not isinstance(contents, list):
         return []
-    return [content for content in contents if isinstance(content, dict) and content.get("type") in TEXT_FIELDS]
+    return [content for content in contents if isinstance(content, dict) and str(content.get("type")) in TEXT_FIELDS]
 
 
 def _thoughts(item: Item) -> list[str]:
-    pieces = [piece for name in ("summary", "content") for piece in item.get(name) or () if isinstance(piece, dict)]
+    lists = (item.get(name) for name in ("summary", "content"))
+    pieces = (piece for pieces in lists if isinstance(pieces, list) for piece in pieces if isinstance(piece, dict))
     return [text for piece in pieces if isinstance(text := piece.get("text"), str)]
 
 
