@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.note("")
         code = 1 if console.abandoned else INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - nobody wants our traceback who did not ask for it
+        code = _break(console, error)
     return code
 
 
@@ -50,3 +52,10 @@ def _fail(console: Console, error: ClawmeshError) -> int:
     for note in getattr(error, "__notes__", ()):
         console.note(f"  {note}")
     return error.exit_code
+
+
+def _break(console: Console, error: Exception) -> int:
+    if console.debug:
+        traceback.print_exception(error)
+    console.error(f"this is a fault of ClawMesh itself: {type(error).__name__}: {error} (--debug shows where)")
+    return 1
