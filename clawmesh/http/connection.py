@@ -87,14 +87,20 @@ class Connection(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         """Write more of a request's body, waiting while the peer is slower than the caller."""
-        self._transport.write(data)
+        if self._exchange is not None:
+            self._exchange.started = self._now()  # the peer owes no answer before it has the request
+        if not self._closed:
+            self._transport.write(data)
         if self._room is not None:
             await self._room
 
     def rest(self) -> None:
         """Turn idle, until used again or closed."""
         exchange, self._exchange = self._exchange, None
-        if exchange is not None and self.uses == 1:
+        assert exchange is not None
+        if exchange.paused:
+            self._transport.resume_reading()  # else the end of the connection would go unnoticed
+        if self.uses == 1:
             self._keep = min(self._keep, promised(exchange.fields) - MARGIN)
         self._idle_until = self._now() + self._keep
         self._wheel.watch(self, self._idle_until)
@@ -237,6 +243,7 @@ class Connection(asyncio.Protocol):
         bounds = self._bounds
         if exchange.complete:
             self._finish(exchange)
+            self.resume_writing()  # who still sends the request need not wait for a peer that has said all
         elif not exchange.headed:
             if exchange.received > bounds.header_bytes:
                 self._fail(OversizeError(f"{self.origin} sent a header larger than {bounds.header_bytes} bytes"))

@@ -22,7 +22,8 @@ class Target:
     origin: Origin
     method: str
     path: str
-    head: bytes = field(repr=False)  # its headers hold keys
+    fields: tuple[tuple[bytes, bytes], ...] = field(repr=False)  # they hold keys
+    head: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None) -> Target:
@@ -36,9 +37,10 @@ class Target:
             raise URLError(f"{method!r} is no HTTP method")
         fields = {"accept": "*/*", "accept-encoding": "identity"}
         fields |= {name.lower(): value for name, value in (headers or {}).items()}
-        pairs = [(name.encode("utf-8"), encode_value(name, value)) for name, value in fields.items()]
-        request = f"{method} {location.path} HTTP/1.1\r\nHost: {location.origin.authority}\r\n"
-        return cls(location.origin, method, location.path, request.encode("ascii") + write_fields(pairs))
+        pairs = tuple((name.encode("utf-8"), encode_value(name, value)) for name, value in fields.items())
+        line = f"{method} {location.path} HTTP/1.1\r\nHost: {location.origin.authority}\r\n"
+        head = line.encode("ascii") + write_fields(without_framing(pairs))
+        return cls(location.origin, method, location.path, pairs, head)
 
     @property
     def url(self) -> str:
@@ -46,7 +48,7 @@ class Target:
 
     def request(self, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
         """Return the whole request, framed by Content-Length (RFC 9112, 6.2)."""
-        fields = write_fields(headers) if headers else b""
+        fields = write_fields(without_framing(headers)) if headers else b""
         if body or self.method not in BODYLESS:
             return b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, fields, len(body), body)
         return b"%b%b\r\n" % (self.head, fields)
@@ -59,10 +61,22 @@ def encode_value(name: str, value: str) -> bytes:
         raise URLError(f"the header {name!r} holds a character that HTTP cannot carry") from error
 
 
+def without_framing(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    """Return `pairs`, none of which may say where the request goes or how long it is."""
+    for name, _ in pairs:
+        if name.lower() in FRAMING:
+            raise URLError(f"{name.decode('latin-1')!r} cannot be set as a header")
+    return pairs
+
+
 def write_fields(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Write header fields; their values are named in no error, because they may be secret."""
+    """Write header fields; their values are named in no error, because they may be secret.
+
+    Raises:
+        URLError: a name or value is none that a header can have.
+    """
     for name, value in pairs:
-        if not TOKEN.fullmatch(name) or name.lower() in FRAMING:
+        if not TOKEN.fullmatch(name):
             raise URLError(f"{name.decode('latin-1')!r} cannot be set as a header")
         if not VALUE.fullmatch(value):
             raise URLError(f"the header {name.decode('latin-1')!r} holds a control character")

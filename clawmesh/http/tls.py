@@ -26,7 +26,7 @@ SYSTEM_STORES = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Files, in PEM: a CA to trust instead of the system's, and a certificate with its key to show to servers."""
+    """Files, in PEM: authorities to trust besides the system's, and a certificate with its key to show to servers."""
 
     ca_file: str = ""
     certificate: str = ""
@@ -111,8 +111,8 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         error = self._error or exc
         if self._open:
             self._protocol.connection_lost(error)
-        elif not self._ready.done():
-            self._ready.set_exception(error or ConnectionResetError("closed during the TLS handshake"))
+        else:
+            self._give_up(error or ConnectionResetError("closed during the TLS handshake"))
 
     def pause_writing(self) -> None:
         self._protocol.pause_writing()
@@ -180,14 +180,19 @@ class Channel(asyncio.Transport, asyncio.Protocol):
 
     def _fail(self, error: Exception) -> None:
         self._error = error
-        if not self._open and not self._ready.done():
-            self._ready.set_exception(error)
+        if not self._open:
+            self._give_up(error)
         self._tcp.close()
+
+    def _give_up(self, error: Exception) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(error)
+            self._ready.exception()  # seen, even if whoever dialled has left before awaiting it
 
 
 def make_context(identity: Identity) -> ssl.SSLContext:
     """Return settings that verify certificate and host name, TLS 1.2 at least."""
-    context = system_context() if not identity.ca_file else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = system_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:

@@ -5,32 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 
 from clawmesh.errors import ConnectionLostError, TransportTimeoutError
+from clawmesh.http.bypass import Bypass
 from clawmesh.http.connection import Connection
 from clawmesh.http.dial import Dialer
 from clawmesh.http.dns import Resolve, Resolver
 from clawmesh.http.exchange import Exchange, Sink
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.pool import Pool
-from clawmesh.http.target import Target
+from clawmesh.http.proxy import Proxies
+from clawmesh.http.target import BODYLESS, Target
 from clawmesh.http.tls import TLS, Identity
 from clawmesh.http.url import Origin
-from clawmesh.http.wheel import Wheel
+from clawmesh.http.wheel import NEVER, Wheel
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-NEVER = float("inf")
-DEADLINES, BOUNDS, SYSTEM = Deadlines(), Bounds(), Identity()
+if TYPE_CHECKING:
+    from clawmesh.http.detour import Detour
+
+DEADLINES, BOUNDS, SYSTEM, DIRECT = Deadlines(), Bounds(), Identity(), Proxies()
 
 
 class Transport:
     """Sends requests over pooled HTTP/1.1 connections. Made by `open_transport`, used from any number of tasks."""
 
-    def __init__(self, pool: Pool, wheel: Wheel, resolve: Resolve) -> None:
+    def __init__(self, pool: Pool, wheel: Wheel, resolve: Resolve, bypass: Bypass | None) -> None:
         self.resolve = resolve
         self._pool = pool
+        self._bypass = bypass
         self._now = wheel.now
         self._loop = asyncio.get_running_loop()
 
@@ -50,6 +55,9 @@ class Transport:
             TransportError: by type; a status of 400 or 500 is no error here.
             Exception: whatever `sink` raised.
         """
+        if self._bypass is not None and (detour := self._bypass.find(target.origin)):
+            await detour.exchange(target, body, sink, deadlines, headers)
+            return
         request = target.request(body, headers)
         until = NEVER if deadlines.total is None else self._now() + deadlines.total
         exchange = self.prepare(sink, deadlines, until)
@@ -59,7 +67,7 @@ class Transport:
             connection.begin(request, exchange)
             await exchange.done
         except ConnectionLostError:
-            if not repeatable(target, exchange, connection):
+            if not repeatable(target.method, exchange, connection):
                 raise
         else:
             return
@@ -70,6 +78,14 @@ class Transport:
     def prepare(self, sink: Sink, deadlines: Deadlines, until: float) -> Exchange:
         """Return an exchange that has not begun."""
         return Exchange(sink, deadlines, self._loop.create_future(), self._now(), until)
+
+    def detour(self, origin: Origin) -> Detour | None:
+        """Return the way to `origin` through its proxy, if it has one."""
+        return None if self._bypass is None else self._bypass.find(origin)
+
+    def take(self, origin: Origin) -> Connection | None:
+        """Return an idle connection, if there is one, which the caller must `release`."""
+        return self._pool.take(origin)
 
     async def connect(self, origin: Origin, deadlines: Deadlines, until: float) -> Connection:
         """Return a connection, which the caller must `release`."""
@@ -97,7 +113,7 @@ class Transport:
             self._pool.release(connection)
 
 
-def repeatable(target: Target, exchange: Exchange, connection: Connection) -> bool:
+def repeatable(method: str, exchange: Exchange, connection: Connection) -> bool:
     """Return whether a lost request may be sent again.
 
     It may if none of it was sent; or if it asks for no effect and went over a connection that the server may have
@@ -105,7 +121,7 @@ def repeatable(target: Target, exchange: Exchange, connection: Connection) -> bo
     """
     if not exchange.sent:
         return True
-    return target.method in SAFE and connection.uses > 1 and not exchange.received
+    return method in BODYLESS and connection.uses > 1 and not exchange.received
 
 
 @asynccontextmanager
@@ -114,26 +130,32 @@ async def open_transport(
     bounds: Bounds = BOUNDS,
     identity: Identity = SYSTEM,
     resolve: Resolve | None = None,
+    proxies: Proxies = DIRECT,
 ) -> AsyncIterator[Transport]:
     """Open an HTTP client; closing it closes every connection and ends every exchange with an error.
 
-    `resolve` turns host names into addresses, to exactly which it connects; by default the system does.
+    `resolve` turns host names into addresses, to exactly which it connects; by default the system does. Where there
+    is a proxy, names are the proxy's to resolve.
     """
     wheel = Wheel(asyncio.get_running_loop().time)
     resolver = Resolver()
     resolve = resolve or resolver
-    pool = Pool(Dialer(resolve, TLS(identity)), wheel, bounds)
+    tls = TLS(identity)
+    pool = Pool(Dialer(resolve, tls), wheel, bounds)
+    bypass = Bypass(proxies, tls, bounds) if proxies != DIRECT else None
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(wheel.run)
         try:
-            yield Transport(pool, wheel, resolve)
+            yield Transport(pool, wheel, resolve, bypass)
         except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
             failure = error
         finally:
             resolver.close()
             with anyio.CancelScope(shield=True):
                 await pool.aclose()
+                if bypass is not None:
+                    await bypass.aclose()
             group.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -9,6 +9,7 @@ import anyio
 
 TICK = 0.25
 LATE = 1.0
+NEVER = float("inf")
 
 
 class Timed(Protocol):
@@ -33,6 +34,8 @@ class Wheel:
 
     def watch(self, item: Timed, due: float) -> None:
         """Look at `item` at `due` at the latest."""
+        if due == NEVER:
+            return
         slot = int(due / TICK) + 1
         if item.slot:
             if item.slot <= slot:

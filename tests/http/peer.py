@@ -72,13 +72,15 @@ class Talk:
         await self.send(*pieces)
         return request
 
+    async def until(self, mark: bytes) -> bytes:
+        """Return what comes, up to and with `mark`."""
+        return await self._reader.receive_until(mark, 1_000_000) + mark
+
     async def gone(self) -> None:
         """Wait until the client has closed the connection."""
-        try:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
                 await self._reader.receive()
-        except (anyio.EndOfStream, anyio.BrokenResourceError):
-            pass
 
     async def say_goodbye(self) -> None:
         """End TLS as it should end, with close_notify."""
@@ -118,7 +120,7 @@ class Peer:
 
 @asynccontextmanager
 async def serve(script: Script, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
-    """Run `script` for every connection; closes the connection when the script ends, fails when it fails."""
+    """Run `script` for every connection, and close it when the script ends or the client leaves."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     peer = Peer(listener.extra(SocketAttribute.local_port), "https" if context else "http")
 
@@ -126,7 +128,8 @@ async def serve(script: Script, context: ssl.SSLContext | None = None) -> AsyncI
         talk = Talk(stream)
         peer.talks.append(talk)
         async with stream:
-            await script(talk)
+            with suppress(anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
+                await script(talk)
 
     failure: Exception | None = None
     async with listener, anyio.create_task_group() as group:
@@ -158,9 +161,6 @@ def repeats(*pieces: bytes) -> Script:
 
     async def script(talk: Talk) -> None:
         while True:
-            try:
-                await talk.answer(*pieces)
-            except (anyio.IncompleteRead, anyio.BrokenResourceError):
-                return
+            await talk.answer(*pieces)
 
     return script

@@ -29,10 +29,7 @@ class Gate:
 
     async def script(self, talk: Talk) -> None:
         while True:
-            try:
-                request = await talk.request()
-            except (anyio.IncompleteRead, anyio.BrokenResourceError):
-                return
+            request = await talk.request()
             self.order.append(request.split(b" ")[1])
             await self._news.send(None)
             await self._turn.receive()
