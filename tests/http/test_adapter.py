@@ -115,9 +115,8 @@ async def test_upload_waits_for_a_slow_peer_and_stops_when_it_has_answered() -> 
         async with anyio.create_task_group() as group:
             group.start_soon(post)
             await anyio.wait_all_tasks_blocked()
-            waiting = sent
+            assert 0 < sent < 1000  # sockets hold a few megabytes; an endless body waits for the peer
             go.set()
-        assert sent < waiting + 10
         assert len(peer.talks) == 2
 
 
