@@ -105,15 +105,7 @@ class Bounded(Struct, frozen=True):
 
     @property
     def expected(self) -> str:
-        words = [
-            *(f"of at least {bound}" for bound in (self.meta.ge,) if bound is not None),
-            *(f"above {bound}" for bound in (self.meta.gt,) if bound is not None),
-            *(f"of at most {bound}" for bound in (self.meta.le,) if bound is not None),
-            *(f"below {bound}" for bound in (self.meta.lt,) if bound is not None),
-            *(f"of at least {bound} in length" for bound in (self.meta.min_length,) if bound is not None),
-            *(f"of at most {bound} in length" for bound in (self.meta.max_length,) if bound is not None),
-        ]
-        return f"{self.inner.expected} {' and '.join(words)}" if words else self.inner.expected
+        return " ".join([self.inner.expected, *_bounds(self.meta)])
 
     @property
     def kinds(self) -> tuple[type, ...]:
@@ -150,6 +142,21 @@ class Bounded(Struct, frozen=True):
             f"max{size}": self.meta.max_length if size else None,
         }
         return inner | {word: bound for word, bound in words.items() if bound is not None}
+
+
+def _bounds(meta: Meta) -> list[str]:
+    """Return the words for the bounds, in the order in which they read well."""
+    words = {
+        "of at least": meta.ge if meta.le is None else None,
+        "from": meta.ge if meta.le is not None else None,
+        "to" if meta.ge is not None else "of at most": meta.le,
+        "above": meta.gt,
+        "below": meta.lt,
+        "of length at least": meta.min_length if meta.min_length != 1 else None,
+        "of length at most": meta.max_length,
+    }
+    empty = ["that is not empty"] if meta.min_length == 1 else []
+    return [f"{word} {bound}" for word, bound in words.items() if bound is not None] + empty
 
 
 def gathered(converted: Iterable[tuple[str | int, Any]]) -> Faults:

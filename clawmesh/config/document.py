@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from clawmesh.config.compound import Items
 from clawmesh.config.fault import Faults
-from clawmesh.config.scanner import statements
 from clawmesh.config.scope import Scope
 from clawmesh.config.shape import STRING
-from clawmesh.config.source import Place, Source, dotted
+from clawmesh.config.source import Place, Source
 from clawmesh.config.suggestion import nearest
+from clawmesh.config.syntax import syntax_problem
 from clawmesh.errors import Problem
 
 FILE_BYTES = 64 * 1024 * 1024
@@ -27,7 +27,6 @@ DEPTH = 16
 FOLDER = "agents.d"
 _INCLUDE = Items(STRING, lone=True)
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_FOREIGN_WORDS = {"True": "true", "False": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
 
 Identity: TypeAlias = tuple[int, int]
 
@@ -86,7 +85,7 @@ class Library:
         try:
             return Document(source, tomli.loads(text), parent)
         except tomli.TOMLDecodeError as error:
-            self.problems.append(_syntax_problem(source.path, text, error))
+            self.problems.append(syntax_problem(source.path, text, error))
         except RecursionError:
             self.problems.append(Problem("not valid TOML: lists or tables are nested too deeply", str(source.path)))
         return None
@@ -180,33 +179,3 @@ def read_text(path: Path, limit: int) -> str | Problem:
 def _open(path: str, flags: int) -> int:
     # Without O_NONBLOCK, opening a named pipe waits for a writer that may never come.
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _syntax_problem(path: Path, text: str, error: tomli.TOMLDecodeError) -> Problem:
-    """Return what is wrong in a text that is no TOML; never the text itself, which may hold a secret."""
-    seen: dict[Any, int] = {}
-    for statement in statements(text):
-        first = seen.setdefault(statement.path, statement.line)
-        if first != statement.line and statement.line >= error.lineno - 1:
-            names = [name for name in statement.path if isinstance(name, str)]
-            where = dotted(names[:-1]), dotted(names[-1:])
-            return Problem(f"defined twice, first in line {first}", str(path), statement.line, *where)
-        if statement.line > error.lineno:
-            break
-    message = f"not valid TOML: {error.msg[0].lower()}{error.msg[1:]} (column {error.colno}){_hint(error)}"
-    return Problem(message, str(path), error.lineno)
-
-
-def _hint(error: tomli.TOMLDecodeError) -> str:
-    """Return what was probably meant, judged by what stands where the parser gave up."""
-    before = error.doc[error.doc.rfind("\n", 0, error.pos) + 1 : error.pos]
-    found = error.doc[error.pos : error.pos + 1]
-    if found.strip() == "":
-        if before.rstrip().endswith("="):
-            return "; a value is missing"
-        quoted = before.count('"') % 2 or before.count("'") % 2
-        return '; a text ends in its line, or stands between """ and """' if quoted else ""
-    if not found.isalpha():
-        return ""
-    word = error.doc[error.pos :].split(maxsplit=1)[0]
-    return f"; TOML writes {_FOREIGN_WORDS[word]}" if word in _FOREIGN_WORDS else '; a text needs quotes: "…"'

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
 SHOWN = 60
-_WORDS = {
+_WORDS: Mapping[type, str] = {
+    str: "string",
+    list: "list",
+    dict: "table",
     bool: "boolean",
     int: "integer",
     float: "number",
@@ -55,6 +59,12 @@ def looks_like_key(text: str) -> bool:
     return _KEY.search(text) is not None
 
 
+def kind_of(value: Any) -> str:
+    """Return the TOML type of a value, with its article, and not the value."""
+    word = _WORDS.get(type(value), "value")
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def describe(value: Any) -> str:
     """Return a found value with its TOML type; what looks like a key is named and not shown."""
     if isinstance(value, str):
@@ -62,9 +72,7 @@ def describe(value: Any) -> str:
             return "a string that looks like a key (not shown)"
         shown = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
         return f"{json.dumps(shown, ensure_ascii=False)} (string)"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, dict):
-        return "a table"
+    if isinstance(value, list | dict):
+        return kind_of(value) if value else f"an empty {kind_of(value)[2:]}"
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return f"{shown} ({_WORDS.get(type(value), type(value).__name__)})"

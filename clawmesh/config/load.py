@@ -114,6 +114,8 @@ class _Assembly:
             fault = self._fault(kind, name, table)
             if fault:
                 self._problems.append(place.problem(fault))
+                # What is wrong with it is said; that it is missing need not be said as well.
+                self._components[kind].setdefault(name, Component(name, name, {"model": ""}, place))
                 continue
             arguments = dict(table)
             type_ = arguments.pop("type", name)

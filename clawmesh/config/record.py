@@ -96,4 +96,6 @@ def unknown_key(key: str, value: Any, fields: Fields) -> str:
     for field in fields.values():
         if isinstance(field.shape, Record) and key in field.shape.fields:
             return f'unknown key; it belongs into the table "{field.name}": {field.name}.{key} = …'
+    if not fields:
+        return "unknown key; there is nothing to set here"
     return f"unknown key{did_you_mean(key, fields, otherwise='the keys here are')}"

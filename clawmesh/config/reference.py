@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from clawmesh.config.fault import Faults, describe
+from clawmesh.config.fault import Faults, describe, kind_of
 from clawmesh.config.scope import Scope
 from clawmesh.config.suggestion import did_you_mean, nearest
 from clawmesh.secret import Secret
@@ -24,12 +24,10 @@ KEYRING_SECONDS = 30.0
 def resolve(value: Any, scope: Scope) -> Secret | Faults:
     """Return the secret that a reference names.
 
-    A text in its place is refused and not repeated: it may be the secret itself.
+    Anything else in its place is refused and not repeated: it may be the secret itself.
     """
-    if isinstance(value, str):
-        return Faults.of(f"found a string (not shown), expected {EXPECTED}")
     if not isinstance(value, dict):
-        return Faults.of(f"found {describe(value)}, expected {EXPECTED}")
+        return Faults.of(f"found {kind_of(value)} (not shown), expected {EXPECTED}")
     if len(value) != 1:
         return Faults.of(f"found a table of {len(value)} keys, expected {EXPECTED}")
     [(kind, name)] = value.items()

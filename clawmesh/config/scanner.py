@@ -20,8 +20,8 @@ _DOTTED = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
 _START = re.compile(rf"[ \t]*(?:(?P<brackets>\[\[?)[ \t]*(?P<header>{_DOTTED})|(?P<key>{_DOTTED})[ \t]*=)?")
 _BARE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _TOKEN = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}'
-    r"|'''.*?'{3,5}"
+    r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)'
+    r"|'''.*?(?:'{3,5}|\Z)"
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'"
     r"|\#[^\n]*"
@@ -33,13 +33,14 @@ _TOKEN = re.compile(
 
 
 class Statement(Struct, frozen=True):
-    """One header or one key with its value: the whole path from the top, and the line where it begins.
+    """One header or one key with its value: the whole path from the top, the lines where it begins and ends.
 
     `element` marks a header of an array of tables, which may be said again.
     """
 
     path: KeyPath
     line: int
+    end: int
     element: bool = False
 
 
@@ -50,14 +51,14 @@ def statements(text: str) -> Iterator[Statement]:
     while position < len(text):
         match = _START.match(text, position)
         assert match is not None, "every part of the pattern is optional"
+        end = _end(text, match.end("header") if match["header"] else match.end(), header=bool(match["header"]))
+        last = line + text.count("\n", position, end - 1)
         if match["header"]:
             element = match["brackets"] == "[["
-            yield Statement(tables.enter(_split(match["header"]), element=element), line, element)
+            yield Statement(tables.enter(_split(match["header"]), element=element), line, last, element)
         elif match["key"]:
-            yield Statement((*tables.current, *_split(match["key"])), line)
-        end = _end(text, match.end("header") if match["header"] else match.end(), header=bool(match["header"]))
-        line += text.count("\n", position, end)
-        position = end
+            yield Statement((*tables.current, *_split(match["key"])), line, last)
+        position, line = end, last + 1
 
 
 def lines(text: str) -> dict[KeyPath, int]:

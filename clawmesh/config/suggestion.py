@@ -22,7 +22,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     if len(candidates) > COMPARED:
         candidates = [candidate for candidate in candidates if candidate[:2] == wanted[:2]][-COMPARED:]
     close = get_close_matches(wanted, candidates, 1)
-    within = [candidate for candidate in candidates if len(wanted) > 2 and wanted in candidate]
+    within = [one for one in candidates if min(len(one), len(wanted)) > 2 and (wanted in one or one in wanted)]
     return plain[(close or within)[0]] if close or within else None
 
 
