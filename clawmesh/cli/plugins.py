@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from typing import Any
 
@@ -60,7 +61,7 @@ def new(arguments: argparse.Namespace, console: Console) -> int:
     folders, _ = _folders(arguments, console)
     name = arguments.name
     if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
-        wanted = re.sub(r"\W", "_", name).strip("_") or "mine"
+        wanted = f"{name}_" if iskeyword(name) else re.sub(r"\W", "_", name).strip("_") or "mine"
         raise UsageError(f'"{name}" cannot name a plugin; take a Python name such as "{wanted}"')
     for other in folders.sources():
         if other.name == name:
@@ -239,12 +240,19 @@ def _show(finding: Finding, source: Source, console: Console) -> None:
 def _show_offer(offer: Offer, console: Console) -> None:
     effect = f" ({offer.effect})" if offer.effect else ""
     console.print(console.clean(f"{offer.kind} {offer.name}{effect}: {offer.description}"))
-    schema = offer.schema or offer.config
+    for name, field, needed in _fields(offer.schema):
+        console.print(console.clean(f"  {name}: {field}, {needed}"))
+    for name, field, needed in _fields(offer.config):
+        console.print(console.clean(f"  in TOML, {name}: {field}, {needed}"))
+
+
+def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, type, and what else there is to know of each property."""
     for name, field in schema.get("properties", {}).items():
         default = f"default {_plain(field['default'])}" if "default" in field else "optional"
         needed = "required" if name in schema.get("required", ()) else default
         what = field.get("type") or "/".join(map(str, field.get("enum", ()))) or "value"
-        console.print(console.clean(f"  {name}: {what}, {needed}. {field.get('description', '')}".rstrip()))
+        yield name, what, f"{needed}. {field['description']}" if "description" in field else needed
 
 
 def _plain(value: Any) -> str:

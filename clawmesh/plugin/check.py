@@ -14,14 +14,16 @@ import msgspec
 from msgspec import Struct
 
 from clawmesh.abc.context import Services
+from clawmesh.abc.tool import ToolSpec
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Incident
 from clawmesh.clock import SystemClock
 from clawmesh.config.record import table_schema
 from clawmesh.config.signature import fields_of
+from clawmesh.errors import PluginError
 from clawmesh.http.transport import open_transport
 from clawmesh.ids import Ids
-from clawmesh.plugin.contract import Registration
+from clawmesh.plugin.contract import Registration, surroundings
 from clawmesh.plugin.example import Verdict, examples, try_out
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.importer import module_name
@@ -92,29 +94,35 @@ async def examine(subject: Subject) -> Finding:
     (plugin,) = loaded.plugins
     if plugin.state != "loaded":
         return Finding(False, plugin.reason, plugin.traceback)
-    verdicts = await _verdicts(plugin, source)
-    return Finding(
-        ok=all(verdict.ok for verdict in verdicts),
-        offers=[_offer(each) for each in plugin.registers],
-        hooks=loaded.hooks.names,
-        examples=verdicts,
-        incidents=list(map(str, incidents)),
-    )
+    try:
+        return await _tried(plugin, source, loaded.hooks.names, incidents)
+    except PluginError as error:
+        return Finding(False, str(error))
 
 
-async def _verdicts(plugin: PluginInfo, source: Source) -> list[Verdict]:
+async def _tried(plugin: PluginInfo, source: Source, hooks: Sequence[str], incidents: Sequence[Incident]) -> Finding:
     found = examples(sys.modules[module_name(source)])
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as data:
         async with open_transport() as transport:
             services = Services(transport, clock, Ids(clock), SystemRandom(), Path(data))
-            return [await try_out(example, plugin.registers, services) for example in found]
+            verdicts = [await try_out(example, plugin.registers, services) for example in found]
+            offers = [_offer(each, services) for each in plugin.registers]
+    ok = all(verdict.ok for verdict in verdicts)
+    return Finding(ok, offers=offers, hooks=hooks, examples=verdicts, incidents=list(map(str, incidents)))
 
 
-def _offer(registration: Registration) -> Offer:
+def _offer(registration: Registration, services: Services) -> Offer:
     kind, name, factory = registration.kind, registration.name, registration.factory
     if kind == "tool" and not isinstance(factory, type):
-        spec = FunctionTool(factory, name).spec
-        return Offer(kind, name, spec.description, spec.effect, spec.parameters)
+        return _tool(FunctionTool(factory, name).spec, name, {})
+    fields = fields_of(factory)
+    config = table_schema(fields)
+    if kind == "tool" and not any(field.required for field in fields.values()):
+        return _tool(factory(*surroundings(factory, services)).spec, name, config)
     description = " ".join((factory.__doc__ or "").split("\n\n")[0].split())
-    return Offer(kind, name, description, config=table_schema(fields_of(factory)))
+    return Offer(kind, name, description, config=config)
+
+
+def _tool(spec: ToolSpec, name: str, config: Mapping[str, Any]) -> Offer:
+    return Offer("tool", name, spec.description, spec.effect, spec.parameters, config)

@@ -20,6 +20,7 @@ from msgspec import UNSET, Struct, UnsetType
 from clawmesh.abc.context import Answer, Context, Services
 from clawmesh.abc.tool import Tool
 from clawmesh.agent.function import FunctionTool
+from clawmesh.agent.schema import CheckedTool
 from clawmesh.config.fault import Faults
 from clawmesh.config.record import convert_table
 from clawmesh.config.scope import Scope
@@ -99,8 +100,7 @@ async def _run(example: Example, registrations: Sequence[Registration], services
 def _tool(factory: Any, example: Example, services: Services) -> Tool:
     if not isinstance(factory, type):
         return FunctionTool(factory, example.tool)
-    tool: Tool = factory(*surroundings(factory, services), **_config(factory, example))
-    return tool
+    return CheckedTool(factory(*surroundings(factory, services), **_config(factory, example)))
 
 
 def _config(factory: Any, example: Example) -> dict[str, Any]:

@@ -44,12 +44,12 @@ class Trust:
         except FileNotFoundError:
             return cls(file, {})
         except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PluginError(f"{file}: is damaged: {error}; remove it and trust your plugins again") from error
+            raise _damaged(file, str(error)) from error
         except OSError as error:
             raise StorageError(f"{file}: cannot be read: {error.strerror}") from error
         digests = table.get("sha256", {})
         if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
-            raise PluginError(f"{file}: is damaged: sha256 must map paths to hashes")
+            raise _damaged(file, "sha256 must map paths to hashes")
         return cls(file, digests)
 
     def standing(self, source: Source, snapshot: Snapshot) -> Standing:
@@ -75,6 +75,10 @@ class Trust:
         except OSError as error:
             raise StorageError(f"{self.file}: cannot be written: {error.strerror}") from error
         return changed
+
+
+def _damaged(file: Path, reason: str) -> PluginError:
+    return PluginError(f"{file}: is damaged: {reason}; remove it and trust your plugins again")
 
 
 @contextmanager
