@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from clawmesh.config.document import Document, read_text
+from clawmesh.config.document import Document
 from clawmesh.config.fault import Fault, Faults, describe
+from clawmesh.config.file import read_text
 from clawmesh.config.model import AgentConfig, AgentSettings, Component
 from clawmesh.config.record import Record, read_table
 from clawmesh.config.scanner import KeyPath
 from clawmesh.config.scope import Scope
 from clawmesh.config.signature import fields_of
-from clawmesh.config.source import Place, dotted
+from clawmesh.config.source import Place, Source, dotted
 from clawmesh.config.suggestion import nearest
 from clawmesh.errors import Problem
 
@@ -42,8 +44,8 @@ class Agents:
         self._problems = problems
         self._fields = fields_of(AgentSettings)
         self._nested = [field.name for field in self._fields.values() if isinstance(field.shape, Record)]
-        self._faulty: set[tuple[Path, KeyPath]] = set()
-        self._defaults: dict[Path, Defaults] = {}
+        self._faulty: set[tuple[str, KeyPath]] = set()
+        self._defaults: dict[Source, Defaults] = {}
         self._texts: dict[Path, str | Faults] = {}
         self._values: dict[str, dict[str, Any]] = {}
         self._places: dict[str, Place] = {}
@@ -59,13 +61,15 @@ class Agents:
         return frozenset(name for name, place in self._places.items() if self._faulty and self._is_faulty(place))
 
     def _is_faulty(self, place: Place | None) -> bool:
-        return place is not None and ((place.file, place.path) in self._faulty or self._is_faulty(place.inherits))
+        if place is None:
+            return False
+        return (place.source.name, place.path) in self._faulty or self._is_faulty(place.inherits)
 
     def read(self, document: Document) -> None:
         """Take the document's `[defaults]` and `[agents]`."""
-        scope = Scope(document.source.path.parent, self._environ)
+        scope = Scope(os.path.dirname(document.source.name), self._environ)
         defaults = self._read_defaults(document, scope)
-        self._defaults[document.source.path] = defaults
+        self._defaults[document.source] = defaults
         agents = document.table.get("agents", {})
         if type(agents) is not dict:
             found = f"found {describe(agents)}, expected one table for each agent: [agents.NAME]"
@@ -89,7 +93,7 @@ class Agents:
 
     def _read_defaults(self, document: Document, scope: Scope) -> Defaults:
         """Return the document's own defaults over those of the document that includes it."""
-        outer = self._defaults[document.parent.source.path] if document.parent else Defaults()
+        outer = self._defaults[document.parent.source] if document.parent else Defaults()
         table = document.table.get("defaults")
         if table is None:
             return outer
@@ -130,7 +134,7 @@ class Agents:
         values, faults = read_table({**table, **nested} if nested else table, self._fields, scope)
         if faults:
             self._problems += place.problems(self._advise(fault, table, place) for fault in faults)
-            self._faulty.add((place.file, place.path))
+            self._faulty.add((place.source.name, place.path))
         if "instructions_file" in values:
             self._read_instructions(values, place)
         elif "instructions" in values:
@@ -165,5 +169,7 @@ class Agents:
 
 
 def _instructions(path: Path) -> str | Faults:
-    text = read_text(path, INSTRUCTIONS_BYTES)
-    return Faults.of(f"{path} {text.message}", "instructions_file") if isinstance(text, Problem) else text
+    content = read_text(path, INSTRUCTIONS_BYTES)
+    if isinstance(content, Problem):
+        return Faults.of(f"{path} {content.message}", "instructions_file")
+    return content.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from msgspec import Struct
 
 from clawmesh.config.compound import Items
 from clawmesh.config.fault import Faults
+from clawmesh.config.file import Content, Identity, read_text
 from clawmesh.config.scope import Scope
 from clawmesh.config.shape import STRING
 from clawmesh.config.source import Place, Source
@@ -26,9 +26,9 @@ FILES = 100_000
 DEPTH = 16
 FOLDER = "agents.d"
 _INCLUDE = Items(STRING, lone=True)
-_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
-Identity: TypeAlias = tuple[int, int]
+Chain: TypeAlias = Mapping[Identity, str]
+"""The files that include each other on the way to the present one, in order, by identity."""
 
 
 class Document(Struct, frozen=True):
@@ -52,68 +52,72 @@ class Library:
 
     def read(self, path: Path) -> None:
         """Read the main file, what it includes, and the files of `agents.d` beside it."""
-        self._read(path, None, "the main file", ())
-        main = self.documents[0] if self.documents else None
-        for file in _walk(path.parent / FOLDER):
-            if _identity(file) not in self._readers:
-                self._read(file, main, f"the folder {FOLDER}", ())
+        main = self._open(str(path))
+        if main is None:
+            return
+        self._take(Source(path, main.text), None, {main.identity: str(path)})
+        parent = self.documents[0] if self.documents else None
+        for file in _walk(os.path.join(path.parent, FOLDER)):
+            content = self._open(file)
+            if content is not None and content.identity not in self._readers:
+                self._readers[content.identity] = f"the folder {FOLDER}"
+                self._take(Source(file, content.text), parent, {content.identity: file})
 
     def add(self, path: Path, text: str) -> None:
-        """Take a text as the main file, which includes nothing."""
-        document = self._parse(Source(path, text), text, None)
-        if document is not None:
-            self.documents.append(document)
+        """Take a text in place of a main file."""
+        self._take(Source(path, text), None, {})
 
-    def _read(self, path: Path, parent: Document | None, reader: str, chain: tuple[Path, ...]) -> None:
+    def _open(self, path: str) -> Content | None:
         if len(self._readers) >= FILES:
-            self.problems.append(Problem(f"not read: there are more than {FILES} files", str(path)))
-            return
-        identity = _identity(path)
-        if identity is not None:
-            self._readers[identity] = reader
+            self.problems.append(Problem(f"not read: there are more than {FILES} files", path))
+            return None
         content = read_text(path, FILE_BYTES)
         if isinstance(content, Problem):
             self.problems.append(content)
-            return
-        document = self._parse(Source(path, content), content, parent)
-        if document is not None:
+            return None
+        return content
+
+    def _take(self, source: Source, parent: Document | None, chain: Chain) -> None:
+        try:
+            document = Document(source, tomli.loads(source.text), parent)
+        except tomli.TOMLDecodeError as error:
+            self.problems.append(syntax_problem(source.name, source.text, error))
+        except RecursionError:
+            self.problems.append(Problem("not valid TOML: lists or tables are nested too deeply", source.name))
+        else:
             self.documents.append(document)
             if "include" in document.table:
-                self._include(document, (*chain, path))
+                self._include(document, chain)
 
-    def _parse(self, source: Source, text: str, parent: Document | None) -> Document | None:
-        try:
-            return Document(source, tomli.loads(text), parent)
-        except tomli.TOMLDecodeError as error:
-            self.problems.append(syntax_problem(source.path, text, error))
-        except RecursionError:
-            self.problems.append(Problem("not valid TOML: lists or tables are nested too deeply", str(source.path)))
-        return None
-
-    def _include(self, document: Document, chain: tuple[Path, ...]) -> None:
-        place = document.place()
-        patterns = _INCLUDE.convert(document.table["include"], Scope(document.source.path.parent, {}))
+    def _include(self, document: Document, chain: Chain) -> None:
+        place, folder = document.place(), os.path.dirname(document.source.name)
+        patterns = _INCLUDE.convert(document.table["include"], Scope(folder, {}))
         if isinstance(patterns, Faults):
             self.problems += place.problems(patterns.under("include"))
             return
         for pattern in patterns:
-            files = _matches(document.source.path, pattern)
+            files = _matches(document.source.name, pattern)
             if not files:
-                self.problems.append(place.problem(_no_match(document.source.path.parent, pattern), "include"))
+                self.problems.append(place.problem(_no_match(folder, pattern), "include"))
             for file in files:
-                fault = self._refusal(file, chain)
-                if fault:
-                    self.problems.append(place.problem(fault, "include"))
-                else:
-                    self._read(file, document, str(place.file), chain)
+                self._include_file(file, document, chain)
 
-    def _refusal(self, file: Path, chain: tuple[Path, ...]) -> str:
+    def _include_file(self, file: str, document: Document, chain: Chain) -> None:
+        content = self._open(file)
+        if content is None:
+            return
+        fault = self._refusal(file, content.identity, chain)
+        if fault:
+            self.problems.append(document.place().problem(fault, "include"))
+            return
+        self._readers[content.identity] = document.source.name
+        self._take(Source(file, content.text), document, {**chain, content.identity: file})
+
+    def _refusal(self, file: str, identity: Identity, chain: Chain) -> str:
         """Return why the file may not be included here, or nothing."""
-        identity = _identity(file)
-        ring = [ancestor for ancestor in chain if _identity(ancestor) == identity]
-        if ring:
-            names = [*chain[chain.index(ring[0]) :], file]
-            return f"the files include each other: {' → '.join(name.name for name in names)}"
+        if identity in chain:
+            ring = [*chain.values()][[*chain].index(identity) :]
+            return f"the files include each other: {' → '.join(map(os.path.basename, [*ring, file]))}"
         if len(chain) >= DEPTH:
             return f"{file} is included more than {DEPTH} files deep"
         if identity in self._readers:
@@ -121,61 +125,27 @@ class Library:
         return ""
 
 
-def _identity(path: Path) -> Identity | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: str) -> Iterator[str]:
     for here, folders, files in os.walk(folder):
         # Hidden ones are left out: editors and volume mounts keep their own copies there.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(".toml") and not name.startswith("."):
-                yield Path(here, name)
+                yield os.path.join(here, name)
 
 
-def _matches(includer: Path, pattern: str) -> list[Path]:
+def _matches(includer: str, pattern: str) -> list[str]:
     """Return the files that a pattern names, sorted; a pattern with wildcards never means the including file."""
-    whole = os.path.join(includer.parent, pattern)
+    whole = os.path.join(os.path.dirname(includer), pattern)
     if not glob.has_magic(pattern):
-        return [Path(whole)] if os.path.lexists(whole) else []
-    own = _identity(includer)
-    return [Path(file) for file in sorted(glob.glob(whole, recursive=True)) if _identity(Path(file)) != own]
+        return [whole] if os.path.lexists(whole) else []
+    return [file for file in sorted(glob.glob(whole, recursive=True)) if not os.path.samefile(file, includer)]
 
 
-def _no_match(folder: Path, pattern: str) -> str:
+def _no_match(folder: str, pattern: str) -> str:
     if glob.has_magic(pattern):
         return f'"{pattern}" matches no file in {folder}'
-    within = (folder / pattern).parent
+    within = Path(folder, pattern).parent
     near = nearest(Path(pattern).name, (file.name for file in within.glob("*.toml")))
     hint = f'; did you mean "{Path(pattern).with_name(near)}"?' if near else ""
     return f'there is no file "{pattern}" in {folder}{hint}'
-
-
-def read_text(path: Path, limit: int) -> str | Problem:
-    """Return the text of a file of at most `limit` bytes, or the problem of reading it."""
-    try:
-        with open(path, "rb", opener=_open) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return Problem("is not a file", str(path))
-            data = file.read(limit + 1)
-    except OSError as error:
-        return Problem(f"cannot be read: {error.strerror}", str(path))
-    if len(data) > limit:
-        return Problem(f"is larger than {limit // 2**20} MiB", str(path))
-    if data[:2] in _BOMS:
-        return Problem(f"is {_BOMS[data[:2]]}, expected UTF-8", str(path))
-    try:
-        return data.decode("utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return Problem(f"is not UTF-8: found byte 0x{data[error.start]:02x}", str(path), line)
-
-
-def _open(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a named pipe waits for a writer that may never come.
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -76,10 +76,11 @@ class _Assembly:
         for document in library.documents:
             self._check_tables(document)
             agents.read(document)
-            for kind in COMPONENTS:
-                self._read_components(document, kind)
-            for name in SETTINGS:
-                self._read_settings(document, name)
+            for name, content in document.table.items():
+                if name in COMPONENTS:
+                    self._read_components(document, name, content)
+                elif name in SETTINGS:
+                    self._read_settings(document, name, content)
         backends, memories = self._components["backends"], self._components["memories"]
         complete = agents.finish(backends)
         if not library.problems:
@@ -103,8 +104,7 @@ class _Assembly:
                 message = _unknown_table(name, content)
                 self._problems.append(document.place().problem(message, name))
 
-    def _read_components(self, document: Document, kind: str) -> None:
-        tables = document.table.get(kind, {})
+    def _read_components(self, document: Document, kind: str, tables: Any) -> None:
         if type(tables) is not dict:
             found = f"found {describe(tables)}, expected tables [{kind}.NAME]"
             self._problems.append(document.place().problem(found, kind))
@@ -134,10 +134,7 @@ class _Assembly:
             return f"found {describe(table)}, expected a table: [{kind}.{name}]"
         return ""
 
-    def _read_settings(self, document: Document, name: str) -> None:
-        table = document.table.get(name)
-        if table is None:
-            return
+    def _read_settings(self, document: Document, name: str, table: Any) -> None:
         place = document.place(name)
         if type(table) is not dict:
             self._problems.append(place.problem(f"found {describe(table)}, expected a table"))

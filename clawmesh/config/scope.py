@@ -14,7 +14,7 @@ class Scope(Struct, frozen=True):
     Conversions append to `warnings` what is no fault and should still be known.
     """
 
-    folder: Path
+    folder: str | Path
     environ: Mapping[str, str]
     warnings: list[str] = field(default_factory=list)
 
@@ -25,4 +25,4 @@ class Scope(Struct, frozen=True):
         """Return the path that the text names: `~/` is the user's home, what is relative starts at the folder."""
         if text == "~" or text.startswith("~/"):
             return Path(self.environ.get("HOME") or Path.home()) / text[2:]
-        return self.folder / text
+        return Path(self.folder, text)

@@ -20,16 +20,20 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 class Source:
     """One TOML file as it was read; scans for lines only when it is asked for one."""
 
-    def __init__(self, path: Path, text: str = "") -> None:
-        self.path = path
-        self._text = text
+    def __init__(self, name: str | Path, text: str = "") -> None:
+        self.name = str(name)
+        self.text = text
 
     def __repr__(self) -> str:
-        return f"Source({str(self.path)!r})"
+        return f"Source({self.name!r})"
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
-        return lines(self._text)
+        return lines(self.text)
 
     def holds(self, path: KeyPath) -> bool:
         """Tell whether the file itself says this key or table."""
@@ -72,7 +76,7 @@ class Place(Struct, frozen=True):
         items = "".join(f"item {step + 1}: " for step in path if isinstance(step, int))
         names = [step for step in whole if isinstance(step, str)]
         table, key = (names[:-1], names[-1:]) if path else (names, [])
-        return Problem(items + message, str(owner.file), owner.source.line(whole), dotted(table), dotted(key))
+        return Problem(items + message, owner.source.name, owner.source.line(whole), dotted(table), dotted(key))
 
     def problems(self, faults: Iterable[Fault]) -> list[Problem]:
         return [self.problem(fault.message, *fault.path) for fault in faults]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from pathlib import Path
 
 import tomli
 
@@ -15,7 +14,7 @@ _WORDS = {"True": "true", "False": "false", "yes": "true", "no": "false", "on": 
 _NOTHINGS = ("None", "null", "nil")
 
 
-def syntax_problem(path: Path, text: str, error: tomli.TOMLDecodeError) -> Problem:
+def syntax_problem(path: str, text: str, error: tomli.TOMLDecodeError) -> Problem:
     """Return the problem at which the parser gave up; never the text around it, which may hold a secret."""
     said = list(takewhile(lambda statement: statement.line <= error.lineno, statements(text)))
     repeated = _repeated(said, error.lineno)
@@ -27,7 +26,7 @@ def syntax_problem(path: Path, text: str, error: tomli.TOMLDecodeError) -> Probl
     if said and said[-1].line < error.lineno and (at_end or error.lineno <= said[-1].end):
         # What is left open swallows what follows: the place where it was opened is the one to look at.
         return _problem(f"{message}, which begins here", path, said[-1])
-    return Problem(f"{message} (column {error.colno}){_hint(error)}", str(path), error.lineno)
+    return Problem(f"{message} (column {error.colno}){_hint(error)}", path, error.lineno)
 
 
 def _repeated(said: list[Statement], line: int) -> tuple[int, Statement] | None:
@@ -41,9 +40,9 @@ def _repeated(said: list[Statement], line: int) -> tuple[int, Statement] | None:
     return None
 
 
-def _problem(message: str, path: Path, statement: Statement) -> Problem:
+def _problem(message: str, path: str, statement: Statement) -> Problem:
     names = [name for name in statement.path if isinstance(name, str)]
-    return Problem(message, str(path), statement.line, dotted(names[:-1]), dotted(names[-1:]))
+    return Problem(message, path, statement.line, dotted(names[:-1]), dotted(names[-1:]))
 
 
 def _hint(error: tomli.TOMLDecodeError) -> str:

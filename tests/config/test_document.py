@@ -78,7 +78,8 @@ def test_defaults_reach_into_included_files_which_may_have_their_own(tmp_path: P
     file = write(
         tmp_path,
         {
-            "clawmesh.toml": 'include = "team.toml"\n[defaults]\nmodel = "m"\ntools = ["x"]\n[defaults.limits]\nsteps = 2\n'
+            "clawmesh.toml": 'include = "team.toml"\n[defaults]\nmodel = "m"\ntools = ["x"]\n'
+            + "[defaults.limits]\nsteps = 2\n"
             + BACKEND
             + "[agents.a]\n",
             "team.toml": '[defaults]\nmodel = "n"\n[defaults.limits]\ntokens = 5\n[agents.b]\n',
@@ -169,7 +170,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, expec
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clawmesh.toml").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    assert problems(tmp_path / "clawmesh.toml") == ["clawmesh.toml: cannot be read: Is a directory"]
+    assert problems(tmp_path / "clawmesh.toml") == ["clawmesh.toml: is not a file"]
     assert problems(tmp_path / "pipe") == ["pipe: is not a file"]
     assert problems(tmp_path / "none") == ["none: cannot be read: No such file or directory"]
 
