@@ -32,7 +32,15 @@ class Target:
         Raises:
             URLError: the URL is not one of http or https, or the method or a header cannot be sent.
         """
-        location = Location.parse(url)
+        return cls.of(Location.parse(url), method=method, headers=headers)
+
+    @classmethod
+    def of(cls, location: Location, *, method: str, headers: Mapping[str, str] | None = None) -> Target:
+        """Prepare requests to a URL that has been read.
+
+        Raises:
+            URLError: the method or a header cannot be sent.
+        """
         if not TOKEN.fullmatch(method.encode("utf-8")):
             raise URLError(f"{method!r} is no HTTP method")
         fields = {"accept": "*/*", "accept-encoding": "identity"}

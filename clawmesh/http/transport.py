@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from clawmesh.http.bypass import Bypass
 from clawmesh.http.connection import Connection
 from clawmesh.http.dial import Dialer
 from clawmesh.http.dns import Resolve, Resolver
+from clawmesh.http.egress import EgressPolicy, Guard
 from clawmesh.http.exchange import Exchange, Sink
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.pool import Pool
@@ -32,12 +33,27 @@ DEADLINES, BOUNDS, SYSTEM, DIRECT = Deadlines(), Bounds(), Identity(), Proxies()
 class Transport:
     """Sends requests over pooled HTTP/1.1 connections. Made by `open_transport`, used from any number of tasks."""
 
-    def __init__(self, pool: Pool, wheel: Wheel, resolve: Resolve, bypass: Bypass | None) -> None:
-        self.resolve = resolve
-        self._pool = pool
+    def __init__(
+        self, make: Callable[[Resolve], Pool], resolve: Resolve, bypass: Bypass | None, now: Callable[[], float]
+    ) -> None:
+        self._make = make
+        self._resolve = resolve
+        self._pool = make(resolve)
         self._bypass = bypass
-        self._now = wheel.now
+        self._now = now
         self._loop = asyncio.get_running_loop()
+        self._others: dict[Guard, Transport] = {}
+
+    def guarded(self, policy: EgressPolicy) -> Transport:
+        """Return a transport that reaches only what `policy` admits; it is closed with this one.
+
+        Its connections are its own, because one that was made unguarded may lead anywhere; and it uses no proxy,
+        because a proxy would resolve names unchecked.
+        """
+        guard = Guard(policy, self._resolve)
+        if guard not in self._others:
+            self._others[guard] = Transport(self._make, guard, None, self._now)
+        return self._others[guard]
 
     async def exchange(
         self,
@@ -60,9 +76,9 @@ class Transport:
             return
         request = target.request(body, headers)
         until = NEVER if deadlines.total is None else self._now() + deadlines.total
+        connection = self._pool.take(target.origin) or await self.connect(target.origin, deadlines, until)
         exchange = self.prepare(sink, deadlines, until)
         exchange.bodyless = target.method == "HEAD"
-        connection = self._pool.take(target.origin) or await self.connect(target.origin, deadlines, until)
         try:
             connection.begin(request, exchange)
             await exchange.done
@@ -103,9 +119,9 @@ class Transport:
 
     async def _repeat(self, target: Target, request: bytes, lost: Exchange) -> None:
         """Send a request once more, on a connection that nobody used before."""
+        connection = await self.connect(target.origin, lost.deadlines, lost.until)
         exchange = self.prepare(lost.sink, lost.deadlines, lost.until)
         exchange.bodyless = lost.bodyless
-        connection = await self.connect(target.origin, exchange.deadlines, exchange.until)
         try:
             connection.begin(request, exchange)
             await exchange.done
@@ -139,21 +155,26 @@ async def open_transport(
     """
     wheel = Wheel(asyncio.get_running_loop().time)
     resolver = Resolver()
-    resolve = resolve or resolver
     tls = TLS(identity)
-    pool = Pool(Dialer(resolve, tls), wheel, bounds)
+    pools: list[Pool] = []
+
+    def make(resolve: Resolve) -> Pool:
+        pools.append(Pool(Dialer(resolve, tls), wheel, bounds))
+        return pools[-1]
+
     bypass = Bypass(proxies, tls, bounds) if proxies != DIRECT else None
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(wheel.run)
         try:
-            yield Transport(pool, wheel, resolve, bypass)
+            yield Transport(make, resolve or resolver, bypass, wheel.now)
         except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
             failure = error
         finally:
             resolver.close()
             with anyio.CancelScope(shield=True):
-                await pool.aclose()
+                for pool in pools:
+                    await pool.aclose()
                 if bypass is not None:
                     await bypass.aclose()
             group.cancel_scope.cancel()

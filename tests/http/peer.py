@@ -119,10 +119,10 @@ class Peer:
 
 
 @asynccontextmanager
-async def serve(script: Script, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+async def serve(script: Script, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[Peer]:
     """Run `script` for every connection, and close it when the script ends or the client leaves."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    peer = Peer(listener.extra(SocketAttribute.local_port), "https" if context else "http")
+    listener = await anyio.create_tcp_listener(local_host=host)
+    peer = Peer(listener.extra(SocketAttribute.local_port), "https" if context else "http", host)
 
     async def handle(stream: ByteStream) -> None:
         talk = Talk(stream)
