@@ -29,6 +29,7 @@ COMMANDS = {
     "/usage": "show the tokens used so far",
     "/quit": "leave (as does Ctrl-D)",
 }
+SHOWN = 3
 KEYS = (
     "Enter sends, Alt-Enter or Ctrl-J begins a new line, Ctrl-C stops the answer, Ctrl-D leaves. /help lists commands."
 )
@@ -47,9 +48,10 @@ def chat(arguments: argparse.Namespace, console: Console) -> int:
 
 def _first(app: App, name: str | None) -> Address:
     if name is None:
-        if len(app.config.agents) != 1:
-            some = ", ".join(list(app.config.agents)[:5])
-            raise UsageError(f"there are {len(app.config.agents)} agents ({some} …); say which: clawmesh chat AGENT")
+        count = len(app.config.agents)
+        if count != 1:
+            some = ", ".join([*list(app.config.agents)[:SHOWN], *(["…"] if count > SHOWN else [])])
+            raise UsageError(f"say which of the {count} agents ({some}): clawmesh chat AGENT")
         name = next(iter(app.config.agents))
     return Address.parse(name, session=app.ids.new("s"))
 

@@ -1,0 +1,113 @@
+"""`ask` with the built executable."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+
+import pexpect
+import pytest
+
+from tests.cli.conftest import Person
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def test_the_answer_alone_goes_into_a_pipe(person: Person) -> None:
+    done = person.run("ask", "teller", "What is it?")
+    assert done.stdout == "It is 42.\n"
+    assert done.stderr == ""
+
+
+def test_the_message_may_come_from_a_pipe(person: Person) -> None:
+    assert person.run("ask", "echo", stdin="from a pipe").stdout == "You said: from a pipe\n"
+    assert person.run("ask", "echo", "-", stdin="and so\n").stdout == "You said: and so\n\n"
+
+
+def test_json_tells_everything(person: Person) -> None:
+    answer = person.json("ask", "teller/mine", "What is it?")
+    assert answer["text"] == "It is 42."
+    assert answer["session"] == "teller/mine"
+    assert answer["stop"] == "end"
+    assert answer["backend"] == "script"
+    assert answer["steps"] == 2
+    assert answer["usage"]["total_tokens"] > 0
+    (call,) = answer["tool_calls"]
+    assert call["name"] == "calculator"
+    assert call["arguments"] == '{"expression": "6 * 7"}'
+    assert call["result"] == "42"
+    assert call["failed"] is False
+
+
+def test_an_unknown_agent_is_a_usage_error(person: Person) -> None:
+    done = person.run("ask", "eco", "hi", code=2)
+    assert done.stderr == 'clawmesh: there is no agent "eco"; did you mean "echo"?\n'
+    assert done.stdout == ""
+
+
+def test_a_limit_is_a_refusal(person: Person) -> None:
+    done = person.run("ask", "short", "hi", code=3)
+    assert done.stderr == "clawmesh: no answer after 1 steps\n"
+
+
+def test_a_failed_backend_is_a_failure(person: Person) -> None:
+    done = person.run("ask", "busy", "hi", code=1)
+    assert done.stderr.endswith("clawmesh: the script says: quota\n")
+
+
+def test_an_error_is_json_too(person: Person) -> None:
+    done = person.run("--json", "ask", "busy", "hi", code=1)
+    assert done.stdout == '{"error": {"type": "QuotaError", "message": "the script says: quota"}}\n'
+
+
+def test_a_deadline_ends_the_wait(person: Person) -> None:
+    done = person.run("ask", "slow", "hi", "--seconds", "0.2", code=1)
+    assert "before the deadline" in done.stderr
+
+
+def test_no_message_and_no_configuration_are_said_clearly(person: Person) -> None:
+    assert person.run("ask", "echo", stdin=" \n", code=2).stderr == "clawmesh: the message is empty\n"
+    (person.folder / "clawmesh.toml").unlink()
+    assert "'clawmesh init' writes one" in person.run("ask", "echo", "hi", code=2).stderr
+
+
+def test_images_are_looked_at_before_they_are_sent(person: Person) -> None:
+    (person.folder / "pixel.png").write_bytes(PIXEL)
+    (person.folder / "notes.txt").write_text("no image")
+    assert person.run("ask", "echo", "look", "--image", "pixel.png").stdout == "You said: look\n"
+    assert (
+        "notes.txt is no image that models read"
+        in person.run("ask", "echo", "x", "--image", "notes.txt", code=2).stderr
+    )
+    assert "cannot read the image gone.png" in person.run("ask", "echo", "x", "--image", "gone.png", code=2).stderr
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_cleanly(person: Person, interrupt: signal.Signals) -> None:
+    with person.terminal("ask", "slow", "hi") as terminal:
+        terminal.expect("one")
+        terminal.kill(interrupt)
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 130
+    assert b"Traceback" not in terminal.before
+
+
+def test_a_terminal_sees_the_answer_arrive(person: Person) -> None:
+    with person.terminal("ask", "teller", "What is it?") as terminal:
+        terminal.expect_exact("I count.")
+        terminal.expect_exact('calculator(expression="6 * 7") → 42'.encode())
+        terminal.expect_exact("It is 42.")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 0
+
+
+def test_a_reader_that_goes_ends_the_command(person: Person) -> None:
+    script = f"{person.executable} demo | head -n 2"
+    done = subprocess.run(
+        ["bash", "-c", script], env=person.environ, cwd=person.folder, capture_output=True, timeout=50
+    )
+    assert b"How much memory" in done.stdout
+    assert done.stderr.strip() == b""
