@@ -46,7 +46,7 @@ STATUSES: Mapping[int, type[BackendError]] = {
 }
 
 # Codes and types that say more than the status they come with. Sources: the error types of the OpenAI and Anthropic
-# clients, and the servers which speak their protocols (vLLM, llama.cpp, OpenRouter, Moonshot).
+# clients, and the servers which speak their protocols (vLLM, llama.cpp, DeepSeek, Moonshot).
 REFINEMENTS: Mapping[str, type[BackendError]] = {
     "insufficient_quota": QuotaError,
     "billing_hard_limit_reached": QuotaError,
@@ -64,6 +64,7 @@ REFINEMENTS: Mapping[str, type[BackendError]] = {
     "engine_overloaded_error": OverloadedError,
     "server_is_overloaded": OverloadedError,
     "slow_down": OverloadedError,
+    "insufficient_system_resource": OverloadedError,
 }
 
 # Codes and types which stand in for a status where there is none: in the middle of a stream, or under 200.

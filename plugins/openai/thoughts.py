@@ -61,15 +61,16 @@ class Thoughts:
         return text
 
     def _merge(self, detail: dict[str, Any]) -> None:
-        """Join a detail to the one before it if it is a further piece of the same."""
+        """Join a detail to the one before it if it is a further piece of the same; encrypted data comes whole."""
         last = self._details[-1] if self._details else {}
         same = all(last.get(name) == detail.get(name) for name in ("index", "type"))
-        grows = [name for name in GROWING if isinstance(detail.get(name), str)]
-        if not (last and same and grows):
+        if not last or not same or "data" in detail:
             self._details.append(dict(detail))
             return
-        pieces = {name: str(last.get(name) or "") + detail[name] for name in grows}
-        last.update({name: value for name, value in detail.items() if value} | pieces)
+        grown = {
+            name: str(last.get(name) or "") + piece for name in GROWING if isinstance(piece := detail.get(name), str)
+        }
+        last.update({name: value for name, value in detail.items() if value} | grown)
 
 
 def _shown(detail: Mapping[str, Any]) -> str:
