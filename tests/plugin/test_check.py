@@ -155,7 +155,7 @@ def test_a_file_that_others_can_write_is_not_run(workshop: Workshop) -> None:
         check(Source.at(path), workshop.folders, os.environ)
 
 
-@pytest.mark.parametrize("name", ["clock", "calculator", "ram", "scripted"])
+@pytest.mark.parametrize("name", ["clock", "calculator", "ram", "http_get", "scripted"])
 def test_every_bundled_plugin_passes(workshop: Workshop, name: str) -> None:
     folders = Folders.of(workshop.root / "data")
     finding = check(folders.source(name), folders, os.environ)
