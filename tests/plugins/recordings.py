@@ -52,8 +52,9 @@ def recordings() -> tuple[Recording, ...]:
         return tuple(msgspec.json.decode(line, type=Recording) for line in lines)
 
 
-def of_kind(*kinds: str) -> list[Any]:
+def of_kind(*kinds: str, streamed: bool | None = None) -> list[Any]:
     """Return the recordings of some kinds as test parameters, or one that skips."""
-    found = [pytest.param(row, id=f"{row.kind}-{row.id}") for row in recordings() if row.kind in kinds]
+    rows = [row for row in recordings() if row.kind in kinds and streamed in (None, row.streamed)]
+    found = [pytest.param(row, id=f"{row.kind}-{row.id}") for row in rows]
     absent = pytest.mark.skip(reason=f"no recordings in {FOLDER}")
     return found or [pytest.param(None, id="absent", marks=absent)]
