@@ -40,12 +40,10 @@ PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", 
 def read(*events: dict[str, Any], pieces: list[Piece] | None = None, end: str | None = "end_turn") -> Reply:
     """Decode the events of a stream, with what always surrounds them; without an `end` the stream is cut."""
     decoder = Decoder(Voice(pieces.append if pieces is not None else lambda piece: None), seeded_ids(), PLAIN.provider)
-    opening = {
-        "type": "message_start",
-        "message": {"id": "m1", "model": "claude", "content": [], "usage": {"input_tokens": 9}},
-    }
-    closing = [{"type": "message_delta", "delta": {"stop_reason": end}}, {"type": "message_stop"}] if end else []
-    for event in (opening, *events, *closing):
+    message = {"id": "m1", "model": "claude", "content": [], "usage": {"input_tokens": 9}}
+    opening: dict[str, Any] = {"type": "message_start", "message": message}
+    closing: list[dict[str, Any]] = [{"type": "message_delta", "delta": {"stop_reason": end}}, {"type": "message_stop"}]
+    for event in (opening, *events, *(closing if end else ())):
         decoder.event(event["type"], msgspec.json.encode(event))
     return decoder.reply()
 
@@ -70,7 +68,11 @@ def text(index: int, *pieces: str) -> list[dict[str, Any]]:
 
 def call(index: int, *pieces: str) -> list[dict[str, Any]]:
     value = {"type": "tool_use", "id": "c1", "name": "weather", "input": {}}
-    return block(index, value, *({"type": "input_json_delta", "partial_json": piece} for piece in pieces))
+    return block(index, value, *map(json_piece, pieces))
+
+
+def json_piece(piece: str) -> dict[str, Any]:
+    return {"type": "input_json_delta", "partial_json": piece}
 
 
 def test_a_plain_request_holds_nothing_that_a_model_may_refuse() -> None:
@@ -149,73 +151,46 @@ def test_without_instructions_the_tools_are_what_stays() -> None:
     assert body["tool_choice"] == {"type": "none"}
 
 
-def test_blocks_are_given_back_as_they_were() -> None:
-    thinking = {"type": "thinking", "thinking": "hm, well", "signature": "sig"}
-    redacted = {"type": "redacted_thinking", "data": "xyz"}
-    search = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "rome"}}
-    found = {
-        "type": "web_search_tool_result",
-        "tool_use_id": "s1",
-        "content": [{"type": "web_search_result", "url": "u"}],
-    }
-    cited = {"type": "web_search_result_location", "url": "u", "encrypted_index": "i"}
-    caller = {"type": "code_execution_20260120", "tool_id": "s1"}
-    reply = read(
-        *block(
-            0,
-            {"type": "thinking", "thinking": "", "signature": ""},
-            {"type": "thinking_delta", "thinking": "hm, "},
-            {"type": "thinking_delta", "thinking": "well"},
-            {"type": "signature_delta", "signature": "sig"},
-        ),
-        *block(1, redacted),
-        *block(
-            2,
-            search | {"input": {}},
-            {"type": "input_json_delta", "partial_json": '{"query": '},
-            {"type": "input_json_delta", "partial_json": '"rome"}'},
-        ),
-        *block(3, found),
-        *block(
-            4,
-            {"type": "text", "text": ""},
-            {"type": "text_delta", "text": "A city."},
-            {"type": "citations_delta", "citation": cited},
-        ),
-        *block(
-            5,
-            {"type": "tool_use", "id": "c1", "name": "weather", "input": {}, "caller": caller},
-            {"type": "input_json_delta", "partial_json": '{"city":"Rome"}'},
-        ),
+THINKING = {"type": "thinking", "thinking": "hm, well", "signature": "sig"}
+REDACTED = {"type": "redacted_thinking", "data": "xyz"}
+SEARCH = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "rome"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"type": "web_search_result", "url": "u"}]}
+CITED = {"type": "web_search_result_location", "url": "u", "encrypted_index": "i"}
+CALLER = {"type": "code_execution_20260120", "tool_id": "s1"}
+BLOCKS = [
+    THINKING,
+    REDACTED,
+    SEARCH,
+    FOUND,
+    {"type": "text", "text": "A city.", "citations": [CITED]},
+    {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Rome"}, "caller": CALLER},
+]
+
+
+def streamed_blocks() -> Reply:
+    thoughts = [{"type": "thinking_delta", "thinking": piece} for piece in ("hm, ", "well")]
+    signature = {"type": "signature_delta", "signature": "sig"}
+    citation = {"type": "citations_delta", "citation": CITED}
+    return read(
+        *block(0, {"type": "thinking", "thinking": "", "signature": ""}, *thoughts, signature),
+        *block(1, REDACTED),
+        *block(2, SEARCH | {"input": {}}, *map(json_piece, ('{"query": ', '"rome"}'))),
+        *block(3, FOUND),
+        *block(4, {"type": "text", "text": ""}, {"type": "text_delta", "text": "A city."}, citation),
+        *block(5, {"type": "tool_use", "id": "c1", "name": "weather", "caller": CALLER}, json_piece('{"city":"Rome"}')),
         end="tool_use",
     )
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_blocks_are_given_back_as_they_were(whole: bool) -> None:
+    reply = read_whole(content=BLOCKS) if whole else streamed_blocks()
     assert (reply.message.reasoning, reply.message.text, reply.stop) == ("hm, well", "A city.", "tool_calls")
     results = ToolResult("c1", "weather", (Text("rain"), PIXEL), failed=True)
     messages = written(encode, PLAIN, request_with(*turn(reply.message.parts, results)))["messages"]
-    assert messages[1:3] == [
-        {
-            "role": "assistant",
-            "content": [
-                thinking,
-                redacted,
-                search,
-                found,
-                {"type": "text", "text": "A city.", "citations": [cited]},
-                {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Rome"}, "caller": caller},
-            ],
-        },
-        {
-            "role": "user",
-            "content": [
-                {
-                    "type": "tool_result",
-                    "tool_use_id": "c1",
-                    "content": [{"type": "text", "text": "rain"}, PNG],
-                    "is_error": True,
-                }
-            ],
-        },
-    ]
+    content = [{"type": "text", "text": "rain"}, PNG]
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": content, "is_error": True}
+    assert messages[1:3] == [{"role": "assistant", "content": BLOCKS}, {"role": "user", "content": [result]}]
 
 
 def test_an_empty_signed_thought_may_come_first() -> None:
