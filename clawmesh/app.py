@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from inspect import isclass
@@ -32,8 +32,9 @@ from clawmesh.config.signature import bind, fields_of
 from clawmesh.config.source import Place, Source
 from clawmesh.errors import ConfigError, Recourse
 from clawmesh.http.limits import Bounds
+from clawmesh.http.proxy import Proxies
 from clawmesh.http.tls import Identity
-from clawmesh.http.transport import open_transport
+from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
 from clawmesh.mesh.engine import Engine, open_engine
 from clawmesh.plugin.contract import surroundings
@@ -73,7 +74,7 @@ async def open_app(
         warn(warning)
     clock = SystemClock()
     ids = Ids(clock)
-    async with open_transport(**_wire(config.http)) as transport:
+    async with _wire(config.http, environ) as transport:
         services = Services(transport, clock, ids, SystemRandom(), places.data)
         roster = Roster(_Workshop(config, loaded, services, environ).parts(warn))
         agents = {agent.name: agent.topics for agent in config.agents.values()}
@@ -112,10 +113,13 @@ def _checked(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> tupl
         raise
 
 
-def _wire(settings: HttpSettings) -> dict[str, Any]:
-    identity = Identity(ca_file=str(settings.ca_file or ""))
+def _wire(settings: HttpSettings, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Transport]:
+    """Return the transport as configured; without a proxy in the configuration those of the environment count."""
+    proxies = Proxies.from_environment(environ)
+    if settings.proxy is not None:
+        proxies = Proxies(settings.proxy, settings.proxy, proxies.exempt)
     bounds = Bounds() if settings.connections is None else Bounds(per_origin=settings.connections)
-    return {"bounds": bounds, "identity": identity}
+    return open_transport(bounds=bounds, identity=Identity(ca_file=str(settings.ca_file or "")), proxies=proxies)
 
 
 class _Workshop:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import anyio
 
-from clawmesh import Emit, Message, Reasoning, Reply, Request, Services, Stop, Text, ToolCall, ToolResult, Usage
+from clawmesh import Emit, Message, Part, Reasoning, Reply, Request, Services, Stop, Text, ToolCall, ToolResult, Usage
 from clawmesh.errors import BackendError, OverloadedError, QuotaError, RateLimitError, TruncatedReplyError
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -80,7 +80,7 @@ class Scripted:
         ]
         for call in calls:
             emit(call)
-        parts = [*([Reasoning(thought)] if thought else []), *([Text(said)] if said else []), *calls]
+        parts: list[Part] = [*([Reasoning(thought)] if thought else []), *([Text(said)] if said else []), *calls]
         stop: Stop = "tool_calls" if calls else "end"
         reply = Message("assistant", tuple(parts))
         return Reply(message=reply, stop=stop, usage=_usage(request, thought + said), model=request.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from clawmesh.abc.agent import Agent
 from clawmesh.abc.backend import Backend
@@ -29,7 +30,7 @@ from clawmesh.messages import Message, Report
 SESSIONS = 100_000
 
 
-class Hooks(ModelHooks, ToolHooks):
+class Hooks(ModelHooks, ToolHooks, Protocol):
     """All wrapper hooks of the plugins."""
 
 

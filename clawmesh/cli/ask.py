@@ -55,7 +55,7 @@ def described(address: Address, outcome: Outcome, view: View) -> dict[str, Any]:
     """Return an answer as `--json` shows it; `tool_calls` are those of the whole turn, with their results."""
     message, report = outcome.message or Message.assistant(""), outcome.report or Report()
     answer = {"session": str(address), "text": message.text, "reasoning": message.reasoning}
-    return answer | to_builtins(report) | {"tool_calls": list(view.calls.values())}
+    return {**answer, **to_builtins(report), "tool_calls": list(view.calls.values())}
 
 
 def _text(given: str | None) -> tuple[Part, ...]:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
@@ -78,7 +78,7 @@ class Console:
     def json(self, value: Any) -> None:
         self._write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
 
-    def table(self, rows: list[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
+    def table(self, rows: Sequence[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
         """Print columns, each as wide as its widest cell; the last one runs free."""
         widths = [max(map(len, column)) for column in zip(*([head] if head else []), *rows, strict=True)]
         for row in [head, *rows] if head else rows:

@@ -135,16 +135,12 @@ class HttpSettings(Struct, frozen=True):
     """How backends and tools reach the network.
 
     proxy: the proxy's URL, without a password in it; by default HTTPS_PROXY and its kin in the environment count
-    ca_file: certificates of authorities to trust, in PEM, besides those of the system
-    connect: how long connecting may take
-    silence: how long a server may be silent in the middle of an answer
+    ca_file: certificates of the authorities to trust, in PEM, instead of those of the system
     connections: connections to one server at the same time
     """
 
     proxy: str | None = None
     ca_file: Path | None = None
-    connect: Duration = 10.0
-    silence: Duration = 120.0
     connections: Positive | None = None
 
 

@@ -16,7 +16,7 @@ from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox
 from clawmesh.agent.turn import Mind, Turn
 from clawmesh.config.model import AgentConfig, Limits
-from clawmesh.config.source import Place
+from clawmesh.config.source import Place, Source
 from clawmesh.errors import LimitError, OverloadedError, RefusedError, ReplyError
 from clawmesh.messages import Message, Piece, Text, ToolCall, ToolResult
 from clawmesh.testing import ManualClock, RehearsedBackend, StuckBackend, called, said, seeded_ids
@@ -48,7 +48,7 @@ def make_mind(
     schema: dict[str, Any] | None = None,
 ) -> Mind:
     limits, hooks = limits or Limits(), hooks or Hooks([], lambda _: None, ManualClock())
-    place = Place(Path("clawmesh.toml"), "agents.a", 1)
+    place = Place(Source(Path("clawmesh.toml")), ("agents", "a"))
     config = AgentConfig(name="a", model="m", instructions="Be good.", limits=limits, output_schema=schema, place=place)
     tools = {function.__name__: FunctionTool(function, function.__name__) for function in functions}
     return Mind(config, backend, Toolbox(tools, limits, hooks), hooks, Schema(schema) if schema else None)

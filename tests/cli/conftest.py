@@ -84,12 +84,12 @@ class Person:
         return json.loads(self.run("--json", *words).stdout)
 
     @contextmanager
-    def terminal(self, *words: str) -> Iterator[pexpect.spawn[bytes]]:
+    def terminal(self, *words: str) -> Iterator[pexpect.spawn[str]]:
         """Run one command in a terminal of its own."""
         # This terminal does not answer when it is asked where the cursor stands.
         environ = {**self.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
         child = pexpect.spawn(
-            str(self.executable), list(words), cwd=self.folder, env=environ, timeout=20, dimensions=(40, 160)
+            str(self.executable), list(words), cwd=self.folder, env=environ, timeout=20, dimensions=(40, 160), encoding="utf-8"
         )
         try:
             yield child

@@ -65,8 +65,6 @@ disabled = ["http_get"]
 [http]
 proxy = "http://proxy.example:3128"
 ca_file = "ca.pem"
-connect = 2.5
-silence = "500ms"
 connections = 7
 """
 
@@ -106,7 +104,7 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
     assert worker.limits == Limits(steps=4, seconds=300.0)
     assert config.mesh == MeshSettings(deadline=5400.0, hops=3, mailbox=5)
     assert config.plugins == PluginSettings(folder=tmp_path / "more", disabled=("http_get",))
-    assert config.http == HttpSettings("http://proxy.example:3128", tmp_path / "ca.pem", 2.5, 0.5, 7)
+    assert config.http == HttpSettings("http://proxy.example:3128", tmp_path / "ca.pem", 7)
     assert config.backends["cloud"].arguments == {"api_key": {"env": "KEY"}}
 
 

@@ -1,0 +1,1 @@
+"""Measures ClawMesh against its goals."""
