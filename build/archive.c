@@ -1,12 +1,10 @@
-/* The executable is the launcher, the manifest, the contents (a zstd frame each) and the trailer. The manifest has a
- * line "size mode path" for each file, the contents are the files in that order. */
-#define _GNU_SOURCE
+/* What the executable carries behind its launcher: the manifest, the contents (a zstd frame each) and the trailer. The
+ * manifest has a line "size mode path" for each file, the contents are the files in that order. */
 #include "zstd.c"
-
-#include "archive.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/auxv.h>
@@ -21,11 +19,12 @@
 struct trailer { char magic[16], id[16]; uint64_t manifest, contents; };
 struct entry { mode_t mode; off_t size; char path[PATH_MAX], fresh[PATH_MAX]; };
 
-char archive_file[PATH_MAX], archive_id[17];
+static char archive_file[PATH_MAX]; /* this very executable */
+static char archive_id[17];         /* the same for the same contents: the beginning of their manifest's hash */
 static const char *manifest;
 static ZSTD_inBuffer contents;
 
-void fail(const char *format, ...) {
+static _Noreturn void fail(const char *format, ...) {
     va_list values;
     va_start(values, format);
     fputs("clawmesh: ", stderr);
@@ -34,7 +33,8 @@ void fail(const char *format, ...) {
     exit(1);
 }
 
-void archive_open(void) {
+/* Finds the archive. Ends the process with a message if the file is damaged. */
+static void archive_open(void) {
     /* A bare container may have no /proc. */
     if (readlink("/proc/self/exe", archive_file, PATH_MAX - 1) < 0
         && !realpath((const char *)getauxval(AT_EXECFN), archive_file)) fail("cannot find its own file");
@@ -71,8 +71,9 @@ static int next(const char **cursor, struct entry *entry) {
     return 1;
 }
 
-/* Sizes, because a library that was cut short ends the program by SIGBUS much later. */
-int archive_intact(int directory) {
+/* Says whether every file is in the directory with its size and mode: a library that was cut short would end the
+ * program by SIGBUS much later. */
+static int archive_intact(int directory) {
     struct entry entry;
     struct stat found;
     for (const char *cursor = manifest; next(&cursor, &entry);)
@@ -114,7 +115,9 @@ static int write_entry(int directory, const struct entry *entry, ZSTD_DStream *s
     return errno = cause, result;
 }
 
-const char *archive_unpack(int directory) {
+/* Writes the archive into the directory, wholly or not at all. Returns NULL, or why it could not.
+ * Ends the process with a message if the archive is damaged. */
+static const char *archive_unpack(int directory) {
     struct entry entry;
     int result = 0;
     ZSTD_DStream *stream = ZSTD_createDStream();

@@ -37,6 +37,8 @@ EXCLUDED = [
     "turtledemo",
 ]
 SKIPPED = {*EXCLUDED, "__phello__", "test", "tests"}
+CODE = {".py", ".pyc", ".pyi", ".so", ".c", ".h", ".pxd", ".pyx", ".exe"}
+OF_INSTALLATION = {"RECORD", "REQUESTED", "INSTALLER", "direct_url.json"}
 SUFFIXES = tuple(importlib.machinery.all_suffixes())
 
 
@@ -64,22 +66,25 @@ def module(file: Path) -> str | None:
     if parts[-1] == "__init__":
         parts.pop()
     name = ".".join(parts)
-    wanted = suffix and all(map(str.isidentifier, parts)) and SKIPPED.isdisjoint({*parts, name})
+    wanted = (
+        suffix and all(part.replace("-", "_").isidentifier() for part in parts) and SKIPPED.isdisjoint({*parts, name})
+    )
     return name if wanted and not parts[-1].startswith(("_test", "xxlimited")) else None
 
 
 def data() -> list[tuple[str, str]]:
     """Return (source, target folder) of every data file: metadata, constraints, plugins, the packages' own data."""
     distributions = list(bundled())
-    WORK.mkdir(parents=True, exist_ok=True)
     constraints = WORK / "constraints.txt"
+    WORK.mkdir(parents=True, exist_ok=True)
     constraints.write_text("".join(f"{each.metadata['Name']}=={each.version}\n" for each in distributions))
-    files = [(str(constraints), ".")]
+    files = [(str(constraints), "."), *plugin_files(ROOT / "plugins", WORK / "plugins")]
     for distribution in distributions:
-        files += metadata_files(distribution)
-    for package in (ROOT / "clawmesh", SITE / "pip"):
-        files += package_files(package)
-    return files + list(plugin_files(ROOT / "plugins", WORK / "plugins"))
+        files += data_files(distribution)
+    for file in within(ROOT / "clawmesh"):
+        if file.suffix not in CODE:
+            files.append((str(ROOT / "clawmesh" / file), str(Path("clawmesh", file).parent)))
+    return files
 
 
 def bundled() -> Iterator[metadata.Distribution]:
@@ -89,18 +94,12 @@ def bundled() -> Iterator[metadata.Distribution]:
             yield from metadata.distributions(name=match[0])
 
 
-def metadata_files(distribution: metadata.Distribution) -> Iterator[tuple[str, str]]:
-    """Yield a distribution's dist-info: without it entry points and versions are silently empty."""
+def data_files(distribution: metadata.Distribution) -> Iterator[tuple[str, str]]:
+    """Yield a distribution's own data and its metadata, without which entry points and versions are silently empty."""
     for file in distribution.files or ():
-        if file.parts[0].endswith(".dist-info") and file.name not in ("RECORD", "direct_url.json"):
-            yield str(distribution.locate_file(file)), str(file.parent)
-
-
-def package_files(package: Path) -> Iterator[tuple[str, str]]:
-    """Yield the files of a package that are not code."""
-    for file in sorted(package.rglob("*")):
-        if file.is_file() and file.suffix not in (".py", ".pyc", ".pyi", ".exe", ".so"):
-            yield str(file), str(file.parent.relative_to(package.parent))
+        source = Path(str(distribution.locate_file(file)))
+        if file.suffix not in CODE and file.name not in OF_INSTALLATION and ".." not in file.parts and source.is_file():
+            yield str(source), str(file.parent)
 
 
 def plugin_files(source: Path, compiled: Path) -> Iterator[tuple[str, str]]:

@@ -19,9 +19,8 @@ EXECUTABLE = BUILD / "dist" / "clawmesh"
 FOLDER = WORK / "dist" / "clawmesh"
 SOURCE = WORK / "source"
 LAUNCHER = WORK / "launcher"
-LAUNCHER_SOURCE = [BUILD / name for name in ("launcher.c", "archive.c", "archive.h")]
-FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-static", "-s", "-DZSTD_DISABLE_ASM")
-SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")  # drops zstd's compressing half
+LAUNCHER_SOURCE = [BUILD / "launcher.c", BUILD / "archive.c"]
+FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-static", "-s", "-fwhole-program", "-DZSTD_DISABLE_ASM")
 
 
 def build_executable() -> None:
@@ -55,7 +54,8 @@ def build() -> None:
     compiler = find_compiler()
     sources = REQUIREMENTS / "source.txt"
     unless_done(python.parent.parent / "bootloader.done", [sources], partial(build_bootloader, python, compiler))
-    unless_done(WORK / "launcher.done", [sources, *LAUNCHER_SOURCE], partial(build_launcher, compiler))
+    parts = [sources, BUILD / "executable.py", *LAUNCHER_SOURCE]
+    unless_done(WORK / "launcher.done", parts, partial(build_launcher, compiler))
     step("collecting the program with PyInstaller")
     settings = {
         "PYINSTALLER_CONFIG_DIR": str(WORK / "pyinstaller"),
@@ -96,5 +96,5 @@ def build_launcher(compiler: list[str]) -> None:
     """Compile the launcher into a program that needs no library."""
     step("compiling the launcher")
     target = ("-target", f"{platform.machine()}-linux-musl") if compiler != ["cc"] else ()
-    sources = [file for file in LAUNCHER_SOURCE if file.suffix == ".c"]
-    run(*compiler, *target, *FLAGS, *SECTIONS, "-I", next(SOURCE.glob("zstandard-*/zstd")), "-o", LAUNCHER, *sources)
+    include = next(SOURCE.glob("zstandard-*/zstd"))
+    run(*compiler, *target, *FLAGS, "-I", include, "-o", LAUNCHER, LAUNCHER_SOURCE[0])

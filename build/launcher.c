@@ -4,7 +4,7 @@
  * old versions an exclusive one. The program holds a shared lock on its own directory as long as it lives, so that
  * nobody removes it, systemd-tmpfiles included. */
 #define _GNU_SOURCE
-#include "archive.h"
+#include "archive.c" /* not linked to it: seeing all at once, the compiler drops the compressing half of zstd */
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,9 +50,9 @@ static const char *make_place(const char *place) {
 static int open_private(const char *path, const char **reason) {
     struct stat found;
     struct statvfs mount;
-    mkdir(path, 0700);
+    *reason = mkdir(path, 0700) < 0 && errno != EEXIST ? strerror(errno) : NULL;
+    if (*reason) return -1;
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    *reason = NULL;
     if (directory < 0 || fstat(directory, &found) < 0 || fstatvfs(directory, &mount) < 0) *reason = strerror(errno);
     else if (found.st_uid != geteuid()) *reason = "belongs to another user";
     else if ((found.st_mode & 07777) != 0700) *reason = "others may enter it: its mode should be 0700";
@@ -117,6 +117,7 @@ static const char *run(const char *home, char **arguments) {
     setenv("CLAWMESH_FILE", archive_file, 1);
     setenv("CLAWMESH_LOCK", number, 1);
     unsetenv("_PYI_ARCHIVE_FILE"); /* of a ClawMesh that started this one: PyInstaller would take over its settings */
+    if (access("/proc/self/exe", F_OK) < 0) arguments[0] = program; /* PyInstaller's other way to find its file */
     execv(program, arguments);
     close(version);
     return strerror(errno);
