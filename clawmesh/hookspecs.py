@@ -3,6 +3,10 @@
 A key of the mapping is the `type` in TOML; the keyword-only parameters of its callable are the other keys of that
 table, so the signature is the configuration schema. A positional-only parameter receives `Services`.
 A module-level function named as a hook is one: marking it with `@hookimpl` is allowed and not needed.
+
+The hooks `before_...` and `after_...` are called around every model and tool call, on the event loop: they must be
+quick. What a `before_...` hook guards does not happen if the hook fails; an `after_...` hook that fails is reported
+and changes nothing, unless its module says `GUARD = True`.
 """
 
 from __future__ import annotations

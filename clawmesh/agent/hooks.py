@@ -42,7 +42,7 @@ class Incident:
 
     def __str__(self) -> str:
         if self.error is None:
-            return f"plugin {self.plugin}: {self.hook} took {self.seconds:.2f} s; the whole mesh waits for it"
+            return f"plugin {self.plugin}: {self.hook} has taken {self.seconds:.2f} s; the whole mesh waits for it"
         return f"plugin {self.plugin}: {self.hook} failed: {type(self.error).__name__}: {self.error}"
 
 

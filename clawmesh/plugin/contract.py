@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, TypeAlias
@@ -28,6 +28,13 @@ REGISTERS: Mapping[str, Kind] = {
     "register_agents": "agent",
 }
 GUARDS = ("before_model", "before_tool")
+# The tools with which agents reach each other and their memory; a plugin's tool must not stand in for one.
+RESERVED = frozenset({"ask_agent", "ask_agents", "forget", "publish", "recall", "remember", "send_agent"})
+METHODS: Mapping[Kind, Sequence[str]] = {
+    "tool": ("call",),
+    "backend": ("complete",),
+    "memory": ("remember", "recall", "forget"),
+}
 _MEANT = re.compile(r"(register|before|after)_")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MARK = f"{hookspecs.PROJECT}_impl"
@@ -147,6 +154,8 @@ def _registration(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
     if not _NAME.fullmatch(key):
         raise PluginError(f'{hook}: the name "{key}" is not allowed; use letters, digits, _ and -, at most 64')
     where = f'{hook}: "{key}"'
+    if kind == "tool" and key in RESERVED:
+        raise PluginError(f"{where} is the name of a tool that ClawMesh itself brings; choose another")
     if not callable(value):
         wanted = "register its class" if hasattr(value, "spec") or hasattr(value, "complete") else _WANTED[kind]
         raise PluginError(f"{where} is {_article(value)} and cannot be called; {wanted}")
@@ -158,8 +167,9 @@ def _registration(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
         return Registration(kind, key, value)
     if inspect.iscoroutinefunction(value):
         raise PluginError(f"{where} is async; a factory is a plain function or class, async lives in what it makes")
-    if kind == "tool" and not inspect.iscoroutinefunction(getattr(value, "call", None)):
-        raise PluginError(f"{where} is a class without `async def call(self, context, arguments)`; a tool needs it")
+    missing = [name for name in METHODS[kind] if not inspect.iscoroutinefunction(getattr(value, name, None))]
+    if inspect.isclass(value) and missing:
+        raise PluginError(f"{where} is a class without `async def {missing[0]}`; a {kind} needs it")
     check_factory(where, value, positional=("services",))
     return Registration(kind, key, value)
 

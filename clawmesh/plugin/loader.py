@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from clawmesh.plugin.source import Origin, Source, read
 from clawmesh.plugin.trust import Trust
 
 SLOW_SECONDS = 1.0
+HANGING_SECONDS = 10.0
 
 State: TypeAlias = Literal["loaded", "untrusted", "changed", "quarantined", "disabled", "missing"]
 
@@ -95,7 +97,12 @@ class _Loading:
         """Load a plugin, or write down why not."""
         info = PluginInfo(source.name, source.path, source.origin, "loaded")
         started = self._clock.monotonic()
+        # An import that hangs cannot be ended from here; whoever waits should at least learn what for.
+        watch = threading.Timer(HANGING_SECONDS, self._report, [Incident(source.name, "import", HANGING_SECONDS)])
+        watch.daemon = True
         try:
+            if source.origin == "user":
+                watch.start()
             info = self._load(source, info)
         except KeyboardInterrupt:
             raise
@@ -104,6 +111,8 @@ class _Loading:
         except BaseException as error:  # noqa: BLE001  (a plugin's code may raise anything, SystemExit included)
             shown = "".join(traceback.format_exception(type(error), error, _inside(source, error.__traceback__)))
             info = self._quarantine(source, replace(info, reason=explain(source, error), traceback=shown))
+        finally:
+            watch.cancel()
         seconds = self._clock.monotonic() - started
         if seconds > SLOW_SECONDS:
             self._report(Incident(source.name, "import", seconds))

@@ -98,5 +98,5 @@ def test_a_slow_hook_is_reported() -> None:
     bench = Bench(hook("before_tool", lambda: bench.clock.advance(0.25)))
     assert bench.hooks.before_tool(NOWHERE, CALL) is CALL
     assert [str(each) for each in bench.incidents] == [
-        "plugin mine: before_tool took 0.25 s; the whole mesh waits for it"
+        "plugin mine: before_tool has taken 0.25 s; the whole mesh waits for it"
     ]

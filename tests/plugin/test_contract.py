@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import clawmesh
+from clawmesh.agent.peers import verbs
+from clawmesh.agent.recollection import recollection
+from clawmesh.errors import RefusedError
+from clawmesh.messages import Text, ToolCall, ToolResult
+from clawmesh.plugin.contract import RESERVED
 from tests.plugin.workshop import Workshop
 
+NOWHERE: Any = None
+CALL, RESULT = ToolCall("1", "clock"), ToolResult("1", "clock", (Text("noon"),))
 NAMES = (
     "after_model, after_tool, before_model, before_tool, "
     "register_agents, register_backends, register_memories, register_tools"
@@ -126,7 +135,23 @@ BROKEN = {
     ),
     "tool class": (
         "class X: pass\ndef register_tools(): return {'x': X}",
-        'register_tools: "x" is a class without `async def call(self, context, arguments)`; a tool needs it',
+        'register_tools: "x" is a class without `async def call`; a tool needs it',
+    ),
+    "backend class": (
+        "class X:\n    def complete(self, request, emit): pass\ndef register_backends(): return {'x': X}",
+        'register_backends: "x" is a class without `async def complete`; a backend needs it',
+    ),
+    "memory class": (
+        "class X:\n    async def remember(self, scope, text): pass\ndef register_memories(): return {'x': X}",
+        'register_memories: "x" is a class without `async def recall`; a memory needs it',
+    ),
+    "reserved": (
+        "def x(): 'Do.'\ndef register_tools(): return {'recall': x}",
+        'register_tools: "recall" is the name of a tool that ClawMesh itself brings; choose another',
+    ),
+    "encoding": (
+        "# coding: nonsense",
+        "FILE: is not text: unknown encoding: nonsense",
     ),
     "tool hint missing": (
         'def x(a):\n    """Do."""\ndef register_tools(): return {"x": x}',
@@ -168,7 +193,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_plugin_is_quarantined_with_its_reason(workshop: Workshop, name: str) -> None:
     text, reason = BROKEN[name]
-    reason = reason.replace("CLAWMESH", str(clawmesh.__file__))
+    reason = reason.replace("CLAWMESH", str(clawmesh.__file__)).replace("FILE", f"{workshop.root}/plugins/broken.py")
     workshop.write("sound.py", "def before_tool(call): pass", "bundled")
     broken = workshop.load_one("broken", text)
     assert (broken.state, broken.reason) == ("quarantined", reason)
@@ -216,3 +241,20 @@ def test_the_last_loaded_wrapper_hook_is_called_first_unless_one_says_otherwise(
     workshop.load_one("b", "from clawmesh import hookimpl\n@hookimpl(tryfirst=True)\ndef before_tool(call): pass")
     workshop.load_one("c", "def before_tool(call): pass")
     assert workshop.load().hooks.names == ("before_tool (b)", "before_tool (c)", "before_tool (a)")
+
+
+def test_a_module_can_make_its_after_hooks_guards(workshop: Workshop) -> None:
+    text = "def before_tool(call): 1 / 0\ndef after_tool(result): 1 / 0\n"
+    workshop.load_one("lenient", "def after_tool(result): 1 / 0")
+    hooks = workshop.load().hooks
+    assert hooks.after_tool(NOWHERE, CALL, RESULT) is RESULT
+    workshop.load_one("strict", text + "GUARD = True")
+    hooks = workshop.load().hooks
+    with pytest.raises(RefusedError, match="the guard before_tool of plugin strict failed"):
+        hooks.before_tool(NOWHERE, CALL)
+    with pytest.raises(RefusedError, match="the guard after_tool of plugin strict failed"):
+        hooks.after_tool(NOWHERE, CALL, RESULT)
+
+
+def test_the_reserved_names_are_those_of_our_own_tools() -> None:
+    assert {*verbs({"peer": ""}, ["topic"]), *recollection()} == RESERVED

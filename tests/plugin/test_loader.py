@@ -188,7 +188,7 @@ def test_a_slow_import_is_reported(workshop: Workshop) -> None:
     plugin = workshop.load_one("lazy", "from clawmesh_plugins.tests_slow import slow\nslow()\ndef before_tool(): pass")
     assert (plugin.state, plugin.seconds) == ("loaded", 2.5)
     assert [str(incident) for incident in workshop.incidents] == [
-        "plugin lazy: import took 2.50 s; the whole mesh waits for it"
+        "plugin lazy: import has taken 2.50 s; the whole mesh waits for it"
     ]
 
 
