@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 from collections.abc import Iterator, Mapping
-from keyword import iskeyword
 from typing import Any
 
 import anyio
@@ -26,7 +25,7 @@ from clawmesh.plugin.isolation import serving
 from clawmesh.plugin.loader import PluginInfo, load
 from clawmesh.plugin.script import script
 from clawmesh.plugin.source import Snapshot, Source, read
-from clawmesh.plugin.template import template, use
+from clawmesh.plugin.template import fits, template, use
 from clawmesh.plugin.trust import Trust
 
 STYLES = {"loaded": "green", "disabled": "dim", "quarantined": "red"}
@@ -60,9 +59,10 @@ def new(arguments: argparse.Namespace, console: Console) -> int:
     """Write a small working plugin and trust it."""
     folders, _ = _folders(arguments, console)
     name = arguments.name
-    if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
-        wanted = f"{name}_" if iskeyword(name) else re.sub(r"\W", "_", name).strip("_") or "mine"
-        raise UsageError(f'"{name}" cannot name a plugin; take a Python name such as "{wanted}"')
+    if not fits(arguments.kind, name):
+        wanted = re.sub(r"\W", "_", name).strip("_") or "plugin"
+        wanted = wanted if fits(arguments.kind, wanted) else f"my_{wanted}"
+        raise UsageError(f'"{name}" cannot name a plugin; take a Python name that is free, such as "{wanted}"')
     for other in folders.sources():
         if other.name == name:
             raise UsageError(f"there is a plugin {name} already: {other.path}")
@@ -87,6 +87,8 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
         console.json({"name": source.name, "file": str(source.path), **msgspec.to_builtins(finding)})
     else:
         _show(finding, source, console)
+    if source.origin == "user" and Trust.open(folders.trust).standing(source, read(source)) != "trusted":
+        console.note(f"{source.name} does not run elsewhere before: clawmesh plugins trust {source.name}")
     return 0 if finding.ok else 1
 
 

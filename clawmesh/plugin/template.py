@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Mapping
+from keyword import iskeyword
 
-from clawmesh.plugin.contract import Kind
+from clawmesh.plugin.contract import RESERVED, Kind
 
 _HEAD = '''"""NAME: {what}
 
@@ -170,6 +173,14 @@ _USES: Mapping[Kind, str] = {
 def template(kind: Kind, name: str) -> str:
     """Return the text of a new plugin."""
     return _TEMPLATES[kind].replace("NAME", name)
+
+
+def fits(kind: Kind, name: str) -> bool:
+    """Tell whether the text works with this name: it must not hide what the text itself uses, nor a tool of ours."""
+    used = {word for line in _TEMPLATES[kind].splitlines() if "import" in line for word in re.findall(r"\w+", line)}
+    return name.isidentifier() and not (
+        name.startswith("_") or iskeyword(name) or name in {*used, *RESERVED, *dir(builtins)}
+    )
 
 
 def use(kind: Kind, name: str) -> str:

@@ -71,9 +71,12 @@ def test_a_new_plugin_cannot_be_changed_by_others(home: Home) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("my-tool", '"my-tool" cannot name a plugin; take a Python name such as "my_tool"'),
-        ("class", '"class" cannot name a plugin; take a Python name such as "class_"'),
-        ("_x", '"_x" cannot name a plugin; take a Python name such as "x"'),
+        ("my-tool", '"my-tool" cannot name a plugin; take a Python name that is free, such as "my_tool"'),
+        ("class", '"class" cannot name a plugin; take a Python name that is free, such as "my_class"'),
+        ("_x", '"_x" cannot name a plugin; take a Python name that is free, such as "x"'),
+        ("recall", '"recall" cannot name a plugin; take a Python name that is free, such as "my_recall"'),
+        ("str", '"str" cannot name a plugin; take a Python name that is free, such as "my_str"'),
+        ("Mapping", '"Mapping" cannot name a plugin; take a Python name that is free, such as "my_Mapping"'),
         ("clock", "there is a plugin clock already: "),
     ],
 )
