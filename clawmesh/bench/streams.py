@@ -1,0 +1,186 @@
+"""Streams many answers at once from the mock provider, and says what that cost.
+
+`python -m clawmesh.bench.streams URL STREAMS CHUNKS MILLIS ROUNDS [CA_FILE]` runs one load and prints its figures as
+JSON, as the references beside it do.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from array import array
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from resource import getpagesize
+from typing import TypeAlias
+
+import anyio
+import msgspec
+
+from clawmesh.errors import ClawmeshError, ReplyError, TruncatedReplyError
+from clawmesh.http.headers import Headers
+from clawmesh.http.limits import Deadlines
+from clawmesh.http.lines import EventStream
+from clawmesh.http.target import Target
+from clawmesh.http.tls import Identity
+from clawmesh.http.transport import Transport, open_transport
+from clawmesh.runtime import loop_options, settle, tune
+
+Hear: TypeAlias = Callable[[str], None]
+Streamer: TypeAlias = Callable[[str, Hear], Awaitable[None]]
+"""Streams one answer of a model and calls back with each piece of text; raises unless it came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many streams at once, each of so many chunks, milliseconds apart; and each again and again, `rounds` times."""
+
+    streams: int
+    chunks: int
+    millis: int
+    rounds: int = 1
+
+    @property
+    def model(self) -> str:
+        return f"{self.chunks}x{self.millis}"
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What a load took: processor seconds of this process, and memory while half of the chunks had come.
+
+    `lag` is from a chunk's writing by the provider to its text being heard.
+    """
+
+    requests: int
+    failures: int
+    chunks: int
+    cpu_seconds: float
+    kib_each: float
+    lag_p50_ms: float
+    lag_p99_ms: float
+
+
+class Meter:
+    """Counts chunks and notes how long each was under way."""
+
+    def __init__(self, expected: int) -> None:
+        self.lags = array("q")
+        self.failures = 0
+        self.kib = resident()
+        self._half = max(1, expected // 2)
+        self._before = self.kib
+
+    def hear(self, text: str) -> None:
+        self.lags.append(time.monotonic_ns() - int(text))
+        if len(self.lags) == self._half:
+            self.kib = resident()
+
+    def figures(self, requests: int, streams: int, cpu: float) -> Figures:
+        lags = sorted(self.lags) or [0]
+        return Figures(
+            requests=requests,
+            failures=self.failures,
+            chunks=len(self.lags),
+            cpu_seconds=cpu,
+            kib_each=(self.kib - self._before) / streams,
+            lag_p50_ms=lags[len(lags) // 2] / 1e6,
+            lag_p99_ms=lags[len(lags) * 99 // 100] / 1e6,
+        )
+
+
+async def measure(load: Load, stream: Streamer) -> Figures:
+    """Run a load and return what it took."""
+    requests = load.streams * load.rounds
+    meter = Meter(requests * load.chunks)
+
+    async def repeat() -> None:
+        for _ in range(load.rounds):
+            try:
+                await stream(load.model, meter.hear)
+            except ClawmeshError:
+                meter.failures += 1
+
+    started = time.process_time()
+    async with anyio.create_task_group() as group:
+        for _ in range(load.streams):
+            group.start_soon(repeat)
+    return meter.figures(requests, load.streams, time.process_time() - started)
+
+
+def resident() -> int:
+    """Return the KiB of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize() // 1024
+
+
+class Delta(msgspec.Struct):
+    content: str = ""
+
+
+class Choice(msgspec.Struct):
+    delta: Delta
+
+
+class Chunk(msgspec.Struct):
+    choices: list[Choice]
+
+
+decode = msgspec.json.Decoder(Chunk).decode
+
+
+class Reader:
+    """The least that a client can do: cut the stream, decode each chunk, pass its text on."""
+
+    __slots__ = ("_hear", "done", "feed")
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self.done = False
+        self.feed = EventStream(self._take).feed
+
+    def head(self, status: int, headers: Headers) -> None:
+        if status != 200:
+            raise ReplyError(f"the provider answered {status}")
+
+    def _take(self, event: str, data: bytes) -> None:
+        if data == b"[DONE]":
+            self.done = True
+        elif text := decode(data).choices[0].delta.content:
+            self._hear(text)
+
+
+def plain(transport: Transport, url: str) -> Streamer:
+    """Return a streamer over the transport alone, without a backend."""
+    target = Target.parse(f"{url}/chat/completions", headers={"Content-Type": "application/json"})
+    deadlines = Deadlines(wait=60, connect=60)
+
+    async def stream(model: str, hear: Hear) -> None:
+        reader = Reader(hear)
+        body = b'{"model":"%b","stream":true,"messages":[{"role":"user","content":"hello"}]}' % model.encode()
+        await transport.exchange(target, body, reader, deadlines)
+        if not reader.done:
+            raise TruncatedReplyError("the stream ended without [DONE]")
+
+    return stream
+
+
+async def run(url: str, load: Load, ca_file: str) -> Figures:
+    """Warm up with one request, then run a load."""
+    async with open_transport(identity=Identity(ca_file=ca_file)) as transport:
+        stream = plain(transport, url)
+        await measure(Load(1, 1, 0), stream)
+        settle()
+        return await measure(load, stream)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the load that the arguments describe."""
+    tune()
+    url, *numbers = arguments[:5]
+    ca_file = arguments[5] if len(arguments) > 5 else ""
+    figures = anyio.run(run, url, Load(*map(int, numbers)), ca_file, backend_options=loop_options())
+    sys.stdout.buffer.write(msgspec.json.encode(figures) + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
