@@ -72,7 +72,7 @@ class Toolbox:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolError(
-                f'there is no tool "{call.name}"{did_you_mean(call.name, self._tools, otherwise="there is")}'
+                f'there is no tool "{call.name}"{did_you_mean(call.name, self._tools, otherwise="there are")}'
             )
         with anyio.move_on_after(self._limits.tool_seconds):
             return await tool.call(context, _arguments(call))

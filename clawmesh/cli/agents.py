@@ -20,7 +20,7 @@ def agents(arguments: argparse.Namespace, console: Console) -> int:
         return _list(list(config.agents.values()), console)
     agent = config.agents.get(arguments.agent)
     if agent is None:
-        near = did_you_mean(arguments.agent, config.agents, otherwise="there is")
+        near = did_you_mean(arguments.agent, config.agents, otherwise="there are")
         raise UsageError(f'there is no agent "{arguments.agent}"{near}')
     facts = _facts(agent)
     if console.as_json:

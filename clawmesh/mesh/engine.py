@@ -147,7 +147,7 @@ class Engine:
     def check(self, agent: str) -> None:
         """Raise UsageError, naming the nearest one, if there is no such agent."""
         if agent not in self._agents:
-            raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there is")}')
+            raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
 
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
