@@ -15,6 +15,8 @@ from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import Problem
 
+SHOWN = 100
+
 
 def check(arguments: argparse.Namespace, console: Console) -> int:
     """Check the whole configuration, also against what the plugins offer, and print every problem."""
@@ -26,8 +28,8 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     if console.as_json:
         _check_json(config, problems, warnings, console)
     elif problems:
-        for problem in problems:
-            console.note(str(problem))
+        more = [f"and {len(problems) - SHOWN:,} more; --json shows all"] if len(problems) > SHOWN else []
+        console.note("\n".join([*map(str, problems[:SHOWN]), *more]))
         console.error(f"{_count(len(problems), 'problem')} in {places.require()}")
     else:
         console.print(f"ok: {_summary(config)}")

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Meta, Struct
 
 from clawmesh.config import reference
-from clawmesh.config.fault import Faults, looks_like_key
+from clawmesh.config.fault import Faults, looks_like_key, names_secret
 from clawmesh.config.scope import Scope
 from clawmesh.config.shape import Anything, Reference, Shape, mismatch
 
@@ -59,10 +59,16 @@ class Table(Struct, frozen=True):
     def convert(self, value: Any, scope: Scope) -> Any:
         if type(value) is not dict:
             return mismatch(value, self)
-        converted = {key: self.value.convert(item, scope) for key, item in value.items()}
+        converted = {key: self._convert(key, item, scope) for key, item in value.items()}
         if any(type(item) is Faults for item in converted.values()):
             return gathered(converted.items())
         return converted
+
+    def _convert(self, key: str, value: Any, scope: Scope) -> Any:
+        # Whoever takes secrets by reference is given none in the clear, be it as short as it may.
+        if type(value) is str and isinstance(self.value, Either) and self.value.secret and names_secret(key):
+            return reference.resolve(value, scope)
+        return self.value.convert(value, scope)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": self.value.schema()}
@@ -81,10 +87,14 @@ class Either(Struct, frozen=True):
     def kinds(self) -> tuple[type, ...]:
         return tuple(kind for shape in self.shapes for kind in shape.kinds)
 
+    @property
+    def secret(self) -> bool:
+        """Whether one of the shapes is a secret by reference."""
+        return any(isinstance(shape, Reference) for shape in self.shapes)
+
     def convert(self, value: Any, scope: Scope) -> Any:
         fitting = [shape for shape in self.shapes if isinstance(value, shape.kinds)]
-        secret = any(isinstance(shape, Reference) for shape in self.shapes)
-        if secret and isinstance(value, str) and (looks_like_key(value) or len(fitting) == 0):
+        if self.secret and isinstance(value, str) and (looks_like_key(value) or not fitting):
             return reference.resolve(value, scope)
         results = [shape.convert(value, scope) for shape in fitting]
         for result in results:

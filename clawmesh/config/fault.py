@@ -22,12 +22,15 @@ _WORDS: Mapping[type, str] = {
     datetime.date: "date",
     datetime.time: "time of day",
 }
-# Prefixes of the keys that providers and forges hand out, and what an Authorization header carries.
+# What an Authorization header carries, and the prefixes of the keys that providers and forges hand out. A digit in it
+# tells a key from words such as "task-management".
 _KEY = re.compile(
-    r"(?i:bearer|basic|token)\s+\S{8,}"
-    r"|(?:sk|pk|rk|gsk|xai|hf|pplx|r8|key|tvly|ghp|gho|ghs|github_pat|glpat|xox[abprs]|nvapi)[-_][\w-]{12,}"
-    r"|AIza[\w-]{20,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{8,}\."
+    r"^\s*(?i:bearer|basic|token)\s+(?=\S*[0-9=])\S{8,}\s*$"
+    r"|(?<![\w-])(?:sk|pk|rk|gsk|xai|hf|pplx|r8|tvly|ghp|gho|ghs|github_pat|glpat|xox[abprs]|nvapi)[-_]"
+    r"(?=[\w-]*[0-9])[\w-]{12,}"
+    r"|(?<![\w-])(?:AIza[\w-]{20,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{8,}\.)"
 )
+_SECRET_NAME = re.compile(r"(?i:authorization|api[-_]?key|token|secret|password|cookie)$")
 
 
 class Fault(Struct, frozen=True):
@@ -39,6 +42,9 @@ class Fault(Struct, frozen=True):
     def under(self, step: str | int) -> Fault:
         """Return the same fault as seen from one table or list further out."""
         return Fault(self.message, (step, *self.path))
+
+
+_SECRET_NAME = re.compile(r"(?i:authorization|api[-_]?key|token|secret|password|cookie)$")
 
 
 class Faults(tuple[Fault, ...]):
@@ -57,6 +63,11 @@ class Faults(tuple[Fault, ...]):
 def looks_like_key(text: str) -> bool:
     """Tell whether the text has the shape of an API key or of an Authorization header."""
     return _KEY.search(text) is not None
+
+
+def names_secret(key: str) -> bool:
+    """Tell whether a key, such as a header's name, stands for a secret."""
+    return _SECRET_NAME.search(key) is not None
 
 
 def kind_of(value: Any) -> str:
