@@ -37,9 +37,9 @@ from clawmesh.http.tls import Identity
 from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
 from clawmesh.mesh.engine import Engine, open_engine
-from clawmesh.plugin.contract import surroundings
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.loader import Loaded, PluginInfo, load
+from clawmesh.plugin.registration import surroundings
 from clawmesh.plugin.trust import Trust
 from clawmesh.runtime import settle
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anyio
@@ -13,13 +12,13 @@ import msgspec
 
 from clawmesh.agent.hooks import Incident
 from clawmesh.cli.console import Console
+from clawmesh.cli.finding import show
 from clawmesh.clock import SystemClock
 from clawmesh.config.load import load as load_config
 from clawmesh.config.location import locate
 from clawmesh.config.model import PluginSettings
 from clawmesh.errors import PluginError, StorageError, UsageError
 from clawmesh.plugin import check as isolated_check
-from clawmesh.plugin.check import Finding, Offer
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.isolation import serving
 from clawmesh.plugin.loader import PluginInfo, load
@@ -86,7 +85,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     if console.as_json:
         console.json({"name": source.name, "file": str(source.path), **msgspec.to_builtins(finding)})
     else:
-        _show(finding, source, console)
+        show(finding, source, console)
     if source.origin == "user" and Trust.open(folders.trust).standing(source, read(source)) != "trusted":
         console.note(f"{source.name} does not run elsewhere before: clawmesh plugins trust {source.name}")
     return 0 if finding.ok else 1
@@ -214,48 +213,3 @@ def _fact(plugin: PluginInfo) -> dict[str, Any]:
         "registers": [{"kind": each.kind, "name": each.name} for each in plugin.registers],
         "seconds": round(plugin.seconds, 4),
     }
-
-
-def _show(finding: Finding, source: Source, console: Console) -> None:
-    console.print(console.style(str(source.path), "bold"))
-    for offer in finding.offers:
-        _show_offer(offer, console)
-    if finding.hooks:
-        console.print(f"hooks: {', '.join(finding.hooks)}")
-    for verdict in finding.examples:
-        example = msgspec.json.encode(verdict.example).decode()
-        console.print(console.clean(f"{'passed' if verdict.ok else 'FAILED'} {example}"))
-        if not verdict.ok:
-            console.print(console.clean(f"  found    {verdict.found}\n  expected {verdict.expected}"))
-    for incident in finding.incidents:
-        console.print(incident)
-    if finding.printed:
-        console.print(console.clean(f"it printed:\n{finding.printed}"))
-    if finding.reason:
-        console.print(console.clean(finding.traceback or ""))
-        console.error(f"{source.name} does not load: {finding.reason}")
-    else:
-        failed = sum(not verdict.ok for verdict in finding.examples)
-        console.note(f"{failed} of {len(finding.examples)} examples failed" if failed else "ok")
-
-
-def _show_offer(offer: Offer, console: Console) -> None:
-    effect = f" ({offer.effect})" if offer.effect else ""
-    console.print(console.clean(f"{offer.kind} {offer.name}{effect}: {offer.description}"))
-    for name, field, needed in _fields(offer.schema):
-        console.print(console.clean(f"  {name}: {field}, {needed}"))
-    for name, field, needed in _fields(offer.config):
-        console.print(console.clean(f"  in TOML, {name}: {field}, {needed}"))
-
-
-def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, type, and what else there is to know of each property."""
-    for name, field in schema.get("properties", {}).items():
-        default = f"default {_plain(field['default'])}" if "default" in field else "optional"
-        needed = "required" if name in schema.get("required", ()) else default
-        what = field.get("type") or "/".join(map(str, field.get("enum", ()))) or "value"
-        yield name, what, f"{needed}. {field['description']}" if "description" in field else needed
-
-
-def _plain(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -23,12 +23,12 @@ from clawmesh.config.signature import fields_of
 from clawmesh.errors import PluginError
 from clawmesh.http.transport import open_transport
 from clawmesh.ids import Ids
-from clawmesh.plugin.contract import Registration, surroundings
 from clawmesh.plugin.example import Verdict, examples, try_out
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.importer import module_name
 from clawmesh.plugin.isolation import Bounds, run
 from clawmesh.plugin.loader import PluginInfo, load
+from clawmesh.plugin.registration import Registration, surroundings
 from clawmesh.plugin.source import Source, read
 from clawmesh.plugin.trust import Trust
 

@@ -28,7 +28,7 @@ from clawmesh.config.signature import fields_of
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ClawmeshError, PeerError, PluginError
 from clawmesh.messages import Message, Text
-from clawmesh.plugin.contract import Kind, Registration, surroundings
+from clawmesh.plugin.registration import Kind, Registration, surroundings
 
 SECONDS = 10.0
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 from clawmesh.agent.hooks import Hooks, Incident
@@ -19,9 +16,11 @@ from clawmesh.clock import Clock
 from clawmesh.config.catalogue import Catalogue
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import PluginError
-from clawmesh.plugin.contract import Kind, Manager, Registration
+from clawmesh.plugin.contract import Manager
+from clawmesh.plugin.fault import describe, explain
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.importer import forget, run_bundled, run_user
+from clawmesh.plugin.registration import Kind, Registration
 from clawmesh.plugin.source import Origin, Source, read
 from clawmesh.plugin.trust import Trust
 
@@ -109,8 +108,8 @@ class _Loading:
         except PluginError as error:
             info = self._quarantine(source, replace(info, reason=str(error)))
         except BaseException as error:  # noqa: BLE001  (a plugin's code may raise anything, SystemExit included)
-            shown = "".join(traceback.format_exception(type(error), error, _inside(source, error.__traceback__)))
-            info = self._quarantine(source, replace(info, reason=explain(source, error), traceback=shown))
+            info = replace(info, reason=explain(source, error), traceback=describe(source, error))
+            info = self._quarantine(source, info)
         finally:
             watch.cancel()
         seconds = self._clock.monotonic() - started
@@ -176,37 +175,3 @@ class _Loading:
         taken = self._registered.get((registration.kind, registration.name))
         if taken is not None:
             raise PluginError(f'{registration.kind} "{registration.name}" is already registered by {taken[1].path}')
-
-
-def explain(source: Source, error: BaseException) -> str:
-    """Return in one line what a plugin's code raised, and on which of its lines."""
-    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-    if isinstance(error, SystemExit):
-        text = f"ends the program ({text}); a plugin is imported, not run"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        text += (
-            f"; if it is a package, name it in a `# /// script` block and run: clawmesh plugins install {source.name}"
-        )
-    return f"{_place(source, error)}{text}"
-
-
-def _place(source: Source, error: BaseException) -> str:
-    file, line = "", 0
-    if isinstance(error, SyntaxError):
-        file, line = error.filename or "", error.lineno or 0
-    else:
-        for frame, number in traceback.walk_tb(_inside(source, error.__traceback__)):
-            if _of(source, frame.f_code.co_filename):
-                file, line = frame.f_code.co_filename, number
-    return f"{Path(file).name}, line {line}: " if file and line else ""
-
-
-def _inside(source: Source, trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback from the plugin's own first line on, without the way there."""
-    while trace is not None and not _of(source, trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    return trace
-
-
-def _of(source: Source, file: str) -> bool:
-    return file == str(source.path) or file.startswith(f"{source.path}{os.sep}")

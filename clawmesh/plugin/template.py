@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from keyword import iskeyword
 
-from clawmesh.plugin.contract import RESERVED, Kind
+from clawmesh.plugin.registration import RESERVED, Kind
 
 _HEAD = '''"""NAME: {what}
 

@@ -9,7 +9,7 @@ from clawmesh.agent.peers import verbs
 from clawmesh.agent.recollection import recollection
 from clawmesh.errors import RefusedError
 from clawmesh.messages import Text, ToolCall, ToolResult
-from clawmesh.plugin.contract import RESERVED
+from clawmesh.plugin.registration import RESERVED
 from tests.plugin.workshop import Workshop
 
 NOWHERE: Any = None
