@@ -24,8 +24,8 @@ LAYERS = (
     "agent memory guard",
     "plugin",
     "app",
-    "api mcp a2a cluster",
-    "cli web bench",
+    "api mcp a2a cluster bench",
+    "cli web",
     "__main__",
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms.split()}

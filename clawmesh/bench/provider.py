@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import re
+import signal
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -271,6 +272,7 @@ def provider(certificate: str = "") -> Iterator[str]:
 
 def run(port: Connection, certificate: str) -> None:
     """Serve until terminated; the port's number goes into the pipe `port`."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

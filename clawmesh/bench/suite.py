@@ -24,16 +24,24 @@ class Check(Struct, frozen=True):
     beside: Mapping[str, float] = {}
 
 
-def check(name: str, value: float, unit: str, goal: float | None = None, beside: Mapping[str, float] | None = None) -> Check:
+def check(
+    name: str, value: float, unit: str, goal: float | None = None, beside: Mapping[str, float] | None = None
+) -> Check:
     """Return a figure judged by its goal."""
     return Check(name, round(value, 3), unit, goal, goal is None or value <= goal, beside or {})
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 class Machine(Struct, frozen=True):
     """What the figures were measured on."""
 
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    processor: str = field(default_factory=lambda: _processor())
+    processor: str = field(default_factory=_processor)
     memory_gb: float = field(default_factory=lambda: round(_memory() / 1024**3, 1))
     system: str = field(default_factory=platform.platform)
     python: str = field(default_factory=platform.python_version)
@@ -63,12 +71,6 @@ def rows(result: Result) -> list[tuple[str, ...]]:
         )
         for check in result.checks
     ]
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
 
 
 def _memory() -> int:

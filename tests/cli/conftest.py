@@ -88,9 +88,8 @@ class Person:
         """Run one command in a terminal of its own."""
         # This terminal does not answer when it is asked where the cursor stands.
         environ = {**self.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
-        child = pexpect.spawn(
-            str(self.executable), list(words), cwd=self.folder, env=environ, timeout=20, dimensions=(40, 160), encoding="utf-8"
-        )
+        options = {"timeout": 20, "dimensions": (40, 160), "encoding": "utf-8"}
+        child = pexpect.spawn(str(self.executable), list(words), cwd=self.folder, env=environ, **options)
         try:
             yield child
         finally:

@@ -1,0 +1,96 @@
+"""The suite `backends`: streamed model calls through the product's own backend, start-up, and many agents."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+
+from clawmesh.abc.backend import Backend, Request
+from clawmesh.app import open_app
+from clawmesh.bench import start
+from clawmesh.bench.provider import provider
+from clawmesh.bench.streams import Figures, Hear, Load, Streamer, measure
+from clawmesh.bench.suite import Check, check
+from clawmesh.config.load import parse
+from clawmesh.config.location import Places
+from clawmesh.messages import Message, Piece, Text
+from clawmesh.runtime import loop_options, tune
+
+NAME = "backends"
+KIB_GOAL = 12.0
+LAG_GOAL = 5.0
+CONFIG = """
+[backends.mock]
+type = "openai"
+base_url = "{url}"
+
+[agents.warm]
+model = "1x0"
+
+[agents.load]
+model = "{model}"
+"""
+
+
+def loads(streams: int) -> Mapping[str, Load]:
+    """Return what is streamed: requests one after the other, many chunks a second, and as many streams as asked."""
+    return {"alone": Load(1, 1, 0, 3000), "busy": Load(1000, 200, 20), "crowd": Load(streams, 20, 500)}
+
+
+def run(streams: int, progress: Callable[[str], None]) -> list[Check]:
+    """Measure everything; `progress` hears what is being measured."""
+    progress("start, and 10,000 agents")
+    checks = list(start.checks())
+    with provider() as url:
+        figures = {name: _stream(url, load, progress) for name, load in loads(streams).items()}
+    return [*judged(figures), *checks]
+
+
+def judged(figures: Mapping[str, Figures]) -> Iterator[Check]:
+    """Yield the figures of the loads, each with its goal."""
+    alone, busy, crowd = figures["alone"], figures["busy"], figures["crowd"]
+    streams = f"{crowd.requests:,} streams at once"
+    failed = sum(each.failures for each in figures.values())
+    yield check(f"{streams}: failed", failed, "", 0)
+    yield check(f"{streams}: CPU each", crowd.cpu_seconds / crowd.requests * 1e6, "µs")
+    yield check(f"{streams}: memory each", crowd.kib_each, "KB", KIB_GOAL)
+    yield check(f"{streams}: lag p99", crowd.lag_p99_ms, "ms", LAG_GOAL)
+    yield check("a streamed request alone: CPU", alone.cpu_seconds / alone.requests * 1e6, "µs")
+    yield check("a chunk at 50,000 a second: CPU", busy.cpu_seconds / busy.chunks * 1e6, "µs")
+
+
+def _stream(url: str, load: Load, progress: Callable[[str], None]) -> Figures:
+    progress(f"{load.streams * load.rounds:,} streams of {load.chunks} chunks, {load.streams:,} at once")
+
+    def warn(text: str) -> None:
+        """Say nothing: what fails is counted, and ten thousand lines would only cost time."""
+
+    async def main() -> Figures:
+        with _folder() as places:
+            async with open_app(parse(CONFIG.format(url=url, model=load.model), {}), places, {}, warn) as app:
+                await measure(Load(1, 1, 0), _streamer(app.roster.mind("warm").backend))
+                return await measure(load, _streamer(app.roster.mind("load").backend))
+
+    tune()
+    return anyio.run(main, backend_options=loop_options())
+
+
+def _streamer(backend: Backend) -> Streamer:
+    async def stream(model: str, hear: Hear) -> None:
+        def emit(piece: Piece) -> None:
+            if isinstance(piece, Text):
+                hear(piece.text)
+
+        await backend.complete(Request(model=model, messages=(Message.user("hello"),)), emit)
+
+    return stream
+
+
+@contextmanager
+def _folder() -> Iterator[Places]:
+    with tempfile.TemporaryDirectory(prefix="clawmesh-bench-") as folder:
+        yield Places(None, Path(folder))

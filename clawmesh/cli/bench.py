@@ -1,0 +1,27 @@
+"""`clawmesh bench`: what this machine can carry."""
+
+from __future__ import annotations
+
+import argparse
+
+from msgspec import to_builtins
+
+from clawmesh.bench import backends
+from clawmesh.bench.suite import Machine, Result, rows
+from clawmesh.cli.console import Console
+
+HEAD = ("FIGURE", "VALUE", "GOAL", "", "BESIDE")
+
+
+def bench(arguments: argparse.Namespace, console: Console) -> int:
+    """Run a suite; 1 if a figure misses its goal."""
+
+    def progress(text: str) -> None:
+        console.note(console.style(f"measuring {text}", "dim"))
+
+    result = Result(backends.NAME, Machine(), backends.run(arguments.streams, progress))
+    if console.as_json:
+        console.json(to_builtins(result))
+    else:
+        console.table(rows(result), head=HEAD)
+    return 0 if result.ok else 1
