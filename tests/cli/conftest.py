@@ -88,8 +88,9 @@ class Person:
         """Run one command in a terminal of its own."""
         # This terminal does not answer when it is asked where the cursor stands.
         environ = {**self.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
-        options = {"timeout": 20, "dimensions": (40, 160), "encoding": "utf-8"}
-        child = pexpect.spawn(str(self.executable), list(words), cwd=self.folder, env=environ, **options)
+        child = pexpect.spawn(
+            str(self.executable), list(words), 20, cwd=self.folder, env=environ, dimensions=(40, 160), encoding="utf-8"
+        )
         try:
             yield child
         finally:
