@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clawmesh.config.agents import LLM
+from clawmesh.config.agents import LLM, NAME
 from clawmesh.config.catalogue import Catalogue
-from clawmesh.config.load import COMPONENTS, SETTINGS
+from clawmesh.config.load import COMPONENTS, SETTINGS, TOOL_NAME
 from clawmesh.config.model import AgentSettings
 from clawmesh.config.record import Fields, table_schema
 from clawmesh.config.signature import fields_of
@@ -22,7 +22,7 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
         },
         "defaults": _defaults(),
-        "agents": _named("agents, by name", _agents(catalogue)),
+        "agents": _named("agents", _agents(catalogue)),
     }
     for kind in COMPONENTS:
         properties[kind] = _components(kind, catalogue)
@@ -56,15 +56,22 @@ def _components(kind: str, catalogue: Catalogue) -> dict[str, Any]:
         type: {"anyOf": [_variant(type, catalogue.fields(kind, type), implied=True), *_others(variants, type)]}
         for type in types
     }
-    return {**_named(f"{kind}, by name", list(variants.values())), "properties": named}
+    return {**_named(kind, list(variants.values())), "properties": named}
 
 
 def _others(variants: dict[str, dict[str, Any]], type: str) -> list[dict[str, Any]]:
     return [variant for other, variant in variants.items() if other != type]
 
 
-def _named(description: str, variants: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"description": description, "type": "object", "additionalProperties": {"anyOf": variants}}
+def _named(kind: str, variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the schema of named tables, each of one of the variants."""
+    name = TOOL_NAME if kind == "tools" else NAME
+    return {
+        "description": f"{kind}, by name",
+        "type": "object",
+        "propertyNames": {"pattern": f"^{name.pattern}$"},
+        "additionalProperties": {"anyOf": variants} if variants else False,
+    }
 
 
 def _variant(type: str, fields: Fields, *, implied: bool = False) -> dict[str, Any]:
