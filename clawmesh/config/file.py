@@ -31,7 +31,7 @@ def read_text(path: str | os.PathLike[str], limit: int) -> Content | Problem:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return Problem("is not a file", os.fspath(path))
-            data = os.read(descriptor, min(status.st_size, limit) + 1)
+            data = _read(descriptor, min(status.st_size, limit) + 1)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -40,6 +40,17 @@ def read_text(path: str | os.PathLike[str], limit: int) -> Content | Problem:
         return Problem(f"is larger than {limit // 2**20} MiB", os.fspath(path))
     text = _decoded(data, os.fspath(path))
     return text if isinstance(text, Problem) else Content(text, (status.st_dev, status.st_ino))
+
+
+def _read(descriptor: int, wanted: int) -> bytes:
+    """Read as much as is wanted, or to the end; not every file system gives it in one piece."""
+    data = os.read(descriptor, wanted)
+    while len(data) < wanted - 1:
+        more = os.read(descriptor, wanted - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _decoded(data: bytes, path: str) -> str | Problem:

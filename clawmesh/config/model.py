@@ -12,6 +12,7 @@ from clawmesh.config.mark import Duration, Lone
 from clawmesh.config.source import Place
 
 Positive = Annotated[int, Meta(ge=1)]
+Wait = Annotated[Duration, Meta(gt=0)]
 
 
 class Component(Struct, frozen=True):
@@ -44,9 +45,9 @@ class Limits(Struct, frozen=True):
 
     steps: Positive = 16
     tokens: Positive | None = None
-    seconds: Duration = 600.0
+    seconds: Wait = 600.0
     parallel_tools: Positive = 8
-    tool_seconds: Duration = 60.0
+    tool_seconds: Wait = 60.0
 
 
 class ContextSettings(Struct, frozen=True):
@@ -115,7 +116,7 @@ class MeshSettings(Struct, frozen=True):
     mailbox: messages that may wait for one session
     """
 
-    deadline: Duration = 600.0
+    deadline: Wait = 600.0
     hops: Positive = 16
     mailbox: Positive = 1000
 

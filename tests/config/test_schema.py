@@ -17,6 +17,7 @@ from tests.config.test_load import WHOLE
 
 # What only reading can find: names that lead nowhere, what the environment and the disk hold, combinations of keys.
 BEYOND = {
+    "no time at all",
     "no backend at all",
     "two backends, none chosen",
     "no model",
