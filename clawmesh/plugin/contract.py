@@ -33,10 +33,7 @@ class Manager(pluggy.PluginManager):
     def __init__(self) -> None:
         super().__init__(hookspecs.PROJECT)
         self.add_hookspecs(hookspecs)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(vars(self.hook))
+        self.names = tuple(vars(self.hook))
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return the options of the function's mark, or the usual ones for an unmarked function named as a hook."""

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from clawmesh.errors import ConnectionLostError, EgressError, ToolError, TransportTimeoutError
-from plugins.http_get import HttpGet, Reader
+from plugins.http_get import HttpGet
+from plugins.http_get.reader import Reader
 from tests.http.peer import Peer, Talk, plays, serve
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +19,7 @@ def page(body: bytes, kind: str = "text/plain", status: str = "200 OK", more: st
 
 
 async def get(peer: Peer, path: str = "/", *, raw: bool = False, **config: Any) -> str:
-    tool = HttpGet(**{"private": True, "ports": [peer.port], **config})
+    tool = HttpGet(**{"networks": ["127.0.0.0/8"], "ports": [peer.port], **config})
     return await tool.call(NOWHERE, {"url": f"{peer.url}{path}", "raw": raw})
 
 
