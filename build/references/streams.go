@@ -144,7 +144,8 @@ func run(client *http.Client, url string, streams, chunks, millis, rounds int) f
 	}
 	group.Wait()
 	cpu := processor() - started
-	lags := m.lags[:m.chunks.Load()]
+	heard := m.chunks.Load()
+	lags := m.lags[min(m.half, heard):heard] // by then all connections have been made
 	slices.Sort(lags)
 	lags = append(lags, 0)
 	last := len(lags) - 1
