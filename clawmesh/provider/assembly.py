@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -12,6 +13,7 @@ from clawmesh.messages import Message, Part, Piece, Reasoning, Text, ToolCall, U
 
 # Stops after which the last tool call may be half written.
 CUTS: frozenset[Stop] = frozenset({"length", "context_window", "content_filter", "refusal"})
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class Voice:
@@ -59,15 +61,17 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 def conclude(parts: Iterable[Part], ending: Ending, voice: Voice, ids: Ids) -> Reply:
     """Return the whole reply and pass on what of it has not been said.
 
-    A call whose arguments were cut in half is left out: it must never run. A call without an id, or with one that
-    another call of the same reply has, gets a fresh one. The stop agrees with what is there: a reply with calls
-    asks for them to be made, whatever word the provider used.
+    A call whose arguments were cut in half is left out, because it must never run, and the reply then ended by its
+    length, whatever the provider says. A call without an id, or with one that another call of the same reply has, gets
+    a fresh one. A reply with calls asks for them to be made, whatever word the provider used.
     """
-    whole = tuple(_calls_with_ids(_without_cut_calls(parts, ending.stop), ids))
-    voice.finish(whole)
+    given = tuple(parts)
+    whole = tuple(part for part in given if not _is_cut(part, ending.stop))
+    named = tuple(_calls_with_ids(whole, ids))
+    voice.finish(named)
     return Reply(
-        message=Message("assistant", whole),
-        stop=_agreeing(ending.stop, whole),
+        message=Message("assistant", named),
+        stop=_agreeing(ending.stop, named, cut=len(whole) < len(given)),
         stop_detail=ending.detail,
         usage=ending.usage,
         model=ending.model,
@@ -89,28 +93,32 @@ def as_object(arguments: str) -> msgspec.Raw | dict[str, str]:
     return msgspec.Raw(text.encode()) if is_object(text) else {"invalid": arguments}
 
 
-def _without_cut_calls(parts: Iterable[Part], stop: Stop) -> Iterator[Part]:
-    for part in parts:
-        if not isinstance(part, ToolCall):
-            yield part
-        elif not part.arguments.strip() and stop not in CUTS:
-            yield ToolCall(part.id, part.name)
-        elif stop not in CUTS or is_object(part.arguments):
-            yield part
+def _is_cut(part: Part, stop: Stop) -> bool:
+    if not isinstance(part, ToolCall) or is_object(part.arguments):
+        return False
+    return stop in CUTS or _is_open(part.arguments)
+
+
+def _is_open(text: str) -> bool:
+    """Tell whether a JSON text ends inside a string, a list or an object."""
+    rest = STRING.sub("", text)
+    return '"' in rest or sum(map(rest.count, "{[")) > sum(map(rest.count, "}]"))
 
 
 def _calls_with_ids(parts: Iterable[Part], ids: Ids) -> Iterator[Part]:
     seen = {""}
     for part in parts:
         if isinstance(part, ToolCall):
-            call = ToolCall(ids.new("call"), part.name, part.arguments) if part.id in seen else part
-            seen.add(call.id)
-            yield call
+            fresh = ids.new("call") if part.id in seen else part.id
+            seen.add(fresh)
+            yield ToolCall(fresh, part.name, part.arguments.strip() or "{}")
         else:
             yield part
 
 
-def _agreeing(stop: Stop, parts: tuple[Part, ...]) -> Stop:
+def _agreeing(stop: Stop, parts: tuple[Part, ...], *, cut: bool) -> Stop:
     if stop not in ("end", "tool_calls"):
         return stop
+    if cut:
+        return "length"
     return "tool_calls" if any(isinstance(part, ToolCall) for part in parts) else "end"

@@ -132,4 +132,4 @@ class Turn:
         if frame.get("type") == "message":
             yield filled(frame, texts)
         elif any(texts):
-            yield {"role": "assistant", "content": "".join(texts)}
+            yield {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "".join(texts)}]}

@@ -19,7 +19,7 @@ from clawmesh.errors import (
 from clawmesh.messages import Message, Opaque, Part, Piece, Reasoning, Text, ToolResult
 from clawmesh.provider.assembly import Voice
 from clawmesh.testing import seeded_ids
-from plugins.openai import items, messages
+from plugins.openai import messages
 from plugins.openai.completions import Completion
 from plugins.openai.options import Options
 
@@ -207,14 +207,13 @@ def test_what_another_provider_marked_is_not_sent() -> None:
         Opaque("anthropic@x", b'{"type":"y"}'),
         Text("hi"),
     ]
-    for encode, key in ((messages.encode, "messages"), (items.encode, "input")):
-        body = written(encode, CHAT, request_with(Message("assistant", tuple(foreign))))
-        assert body[key] == [{"role": "assistant", "content": "hi"}]
+    assert written(messages.encode, CHAT, request_with(Message("assistant", tuple(foreign))))["messages"] == [
+        {"role": "assistant", "content": "hi"}
+    ]
 
 
 def test_an_answer_with_nothing_in_it_is_not_given_back() -> None:
     assert written(messages.encode, CHAT, request_with(Message("assistant", ())))["messages"] == []
-    assert written(items.encode, CHAT, request_with(Message("assistant", ())))["input"] == []
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,18 @@ def test_items_are_given_back_as_they_were() -> None:
     assert body["input"][1:-1] == [*ITEMS, {"type": "function_call_output", "call_id": "c1", "output": "rain"}]
 
 
+SAID = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
+
+
 def test_a_frame_without_its_part_is_dropped() -> None:
     frame = Opaque(RESPONSES.provider, b'{"type":"function_call","id":"fc_1"}')
     message = Message("assistant", (Text("hi"), frame))
-    assert written(items.encode, RESPONSES, request_with(message))["input"] == [{"role": "assistant", "content": "hi"}]
+    assert written(items.encode, RESPONSES, request_with(message))["input"] == [SAID]
+
+
+def test_what_another_provider_marked_is_not_sent() -> None:
+    foreign = Message("assistant", (Reasoning("hm", "anthropic@x", b"{}"), Opaque("anthropic@x", b"{}"), Text("hi")))
+    assert written(items.encode, RESPONSES, request_with(foreign, Message("assistant", ())))["input"] == [SAID]
 
 
 def test_items_of_a_server_that_does_not_repeat_them() -> None:

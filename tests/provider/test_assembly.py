@@ -31,6 +31,18 @@ def test_a_call_cut_in_half_is_left_out(stop: Stop, arguments: str) -> None:
     assert pieces == [Text("so:")]
 
 
+@pytest.mark.parametrize("arguments", ['{"', '{"city": "Par', '{"city": "a\\"', '{"cities": ["a"', '{"a": {"b": 1}'])
+def test_a_call_cut_in_half_is_left_out_also_where_the_provider_says_nothing(arguments: str) -> None:
+    reply, _ = end(ToolCall("c", "f", arguments), stop="tool_calls")
+    assert (reply.message.calls, reply.stop) == ((), "length")
+
+
+@pytest.mark.parametrize("arguments", ["{'city': 1}", '{"a" 1}', "no", "[1]", '{"a":1}}'])
+def test_a_call_that_is_wrong_and_whole_stays_for_the_model_to_hear_of(arguments: str) -> None:
+    reply, _ = end(ToolCall("c", "f", arguments), stop="tool_calls")
+    assert (reply.message.calls, reply.stop) == ((ToolCall("c", "f", arguments),), "tool_calls")
+
+
 def test_a_whole_call_before_the_cut_stays() -> None:
     whole = ToolCall("a", "f", '{"x": 1}')
     assert end(whole, ToolCall("b", "f", '{"x"'), stop="length")[0].message.calls == (whole,)
