@@ -30,7 +30,7 @@ from clawmesh.config.model import AgentConfig, BackendSettings, Component, Confi
 from clawmesh.config.pattern import Names
 from clawmesh.config.signature import bind, fields_of
 from clawmesh.config.source import Place, Source
-from clawmesh.errors import ConfigError, Recourse
+from clawmesh.errors import ConfigError, PluginError, Recourse
 from clawmesh.http.limits import Bounds
 from clawmesh.http.proxy import Proxies
 from clawmesh.http.tls import Identity
@@ -39,7 +39,7 @@ from clawmesh.ids import Ids
 from clawmesh.mesh.engine import Engine, open_engine
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.loader import Loaded, PluginInfo, load
-from clawmesh.plugin.registration import surroundings
+from clawmesh.plugin.registration import Kind, make
 from clawmesh.plugin.trust import Trust
 from clawmesh.runtime import settle
 
@@ -138,8 +138,10 @@ class _Workshop:
 
         config, catalogue = self._config, self._loaded.catalogue
         models = {name: str(part.arguments.get("model", "")) for name, part in config.backends.items()}
-        backends = {name: self._make(_own(part), catalogue.backends) for name, part in config.backends.items()}
-        memories = {name: self._make(part, catalogue.memories) for name, part in config.memories.items()}
+        backends = {
+            name: self._make("backend", _own(part), catalogue.backends) for name, part in config.backends.items()
+        }
+        memories = {name: self._make("memory", part, catalogue.memories) for name, part in config.memories.items()}
         coded = {agent.name: self._coded(agent) for agent in config.agents.values() if agent.type != LLM}
         hooks = self._loaded.hooks
         return Parts(config.agents, backends, models, self._tools(), memories, coded, hooks, self._services, report)
@@ -156,12 +158,15 @@ class _Workshop:
     def _tool(self, part: Component) -> Tool:
         offers = self._loaded.catalogue.tools
         if isclass(offers[part.type]):
-            return CheckedTool(self._make(part, offers))
+            return CheckedTool(self._make("tool", part, offers))
         return FunctionTool(offers[part.type], part.name)
 
-    def _make(self, part: Component, offers: Offers) -> Any:
+    def _make(self, kind: Kind, part: Component, offers: Offers) -> Any:
         factory = offers[part.type]
-        return factory(*surroundings(factory, self._services), **bind(part, factory, self._environ))
+        try:
+            return make(kind, factory, self._services, bind(part, factory, self._environ))
+        except PluginError as error:
+            raise ConfigError([part.place.problem(str(error))]) from error
 
     def _coded(self, agent: AgentConfig) -> Agent:
         function = self._loaded.catalogue.agents[agent.type]

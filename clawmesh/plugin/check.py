@@ -28,7 +28,7 @@ from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.importer import module_name
 from clawmesh.plugin.isolation import Bounds, run
 from clawmesh.plugin.loader import PluginInfo, load
-from clawmesh.plugin.registration import Registration, surroundings
+from clawmesh.plugin.registration import Registration, make
 from clawmesh.plugin.source import Source, read
 from clawmesh.plugin.trust import Trust
 
@@ -119,7 +119,7 @@ def _offer(registration: Registration, services: Services) -> Offer:
     fields = fields_of(factory)
     config = table_schema(fields)
     if kind == "tool" and not any(field.required for field in fields.values()):
-        return _tool(factory(*surroundings(factory, services)).spec, name, config)
+        return _tool(make("tool", factory, services, {}).spec, name, config)
     description = " ".join((factory.__doc__ or "").split("\n\n")[0].split())
     return Offer(kind, name, description, config=config)
 

@@ -28,7 +28,7 @@ from clawmesh.config.signature import fields_of
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ClawmeshError, PeerError, PluginError
 from clawmesh.messages import Message, Text
-from clawmesh.plugin.registration import Kind, Registration, surroundings
+from clawmesh.plugin.registration import Kind, Registration, make
 
 SECONDS = 10.0
 
@@ -100,7 +100,7 @@ async def _run(example: Example, registrations: Sequence[Registration], services
 def _tool(factory: Any, example: Example, services: Services) -> Tool:
     if not isinstance(factory, type):
         return FunctionTool(factory, example.tool)
-    return CheckedTool(factory(*surroundings(factory, services), **_config(factory, example)))
+    return CheckedTool(make("tool", factory, services, _config(factory, example)))
 
 
 def _config(factory: Any, example: Example) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from clawmesh.abc.context import Services
+from clawmesh.abc.tool import ToolSpec
 from clawmesh.agent.function import FunctionTool
 from clawmesh.config.signature import fields_of
-from clawmesh.errors import PluginError
+from clawmesh.errors import ClawmeshError, PluginError
 
 Kind: TypeAlias = Literal["backend", "tool", "memory", "agent"]
 
@@ -63,17 +64,33 @@ def registered(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
         return Registration(kind, key, value)
     if inspect.iscoroutinefunction(value):
         raise PluginError(f"{where} is async; a factory is a plain function or class, async lives in what it makes")
-    missing = [name for name in METHODS[kind] if not inspect.iscoroutinefunction(getattr(value, name, None))]
-    if inspect.isclass(value) and missing:
-        raise PluginError(f"{where} is a class without `async def {missing[0]}`; a {kind} needs it")
+    for missing in _missing(kind, value) if inspect.isclass(value) else []:
+        raise PluginError(f"{where} is a class without `async def {missing}`; a {kind} needs it")
     check_factory(where, value, positional=("services",))
     return Registration(kind, key, value)
 
 
-def surroundings(factory: Callable[..., Any], services: Services) -> tuple[Services, ...]:
-    """Return the positional arguments that a factory takes: the services if it wants them."""
+def make(kind: Kind, factory: Callable[..., Any], services: Services, arguments: Mapping[str, Any]) -> Any:
+    """Call a factory with its services, if it takes them, and its configuration; return what it made.
+
+    Raises PluginError if it fails, or what it made cannot do the work of its kind.
+    """
     wants = any(each.kind is each.POSITIONAL_ONLY for each in inspect.signature(factory).parameters.values())
-    return (services,) if wants else ()
+    try:
+        made = factory(*([services] if wants else []), **arguments)
+    except ClawmeshError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"its plugin failed: {type(error).__name__}: {error}") from error
+    for missing in _missing(kind, made):
+        raise PluginError(f"its plugin made {article(made)} without `async def {missing}`; a {kind} needs it")
+    if kind == "tool" and not isinstance(getattr(made, "spec", None), ToolSpec):
+        raise PluginError(f"its plugin made {article(made)} without a ToolSpec as its `spec`; a tool needs it")
+    return made
+
+
+def _missing(kind: Kind, made: Any) -> list[str]:
+    return [name for name in METHODS[kind] if not inspect.iscoroutinefunction(getattr(made, name, None))]
 
 
 def _check_function(where: str, function: Callable[..., Any], name: str) -> None:

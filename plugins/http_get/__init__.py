@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -48,6 +49,8 @@ class HttpGet:
 
         from .web import Web  # noqa: PLC0415
 
+        for network in networks:
+            ip_network(network)  # raises ValueError, which says what is wrong
         policy = EgressPolicy(networks=tuple(networks), allow=tuple(allow), deny=tuple(deny), ports=tuple(ports))
         self._web = Web(policy, Reach(body_bytes=max_bytes, seconds=timeout))
         self.spec = ToolSpec(
