@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     r"|'[^'\n]*'"
     r"|\#[^\n]*"
     r"|[\[{]|[\]}]|\n"
-    r"|[^\"'\#\[\]{}\n]+"
+    r"|[^\"'\#\[\]{}\n,]+"
     r"|.",
     re.DOTALL,
 )
@@ -35,12 +35,14 @@ _TOKEN = re.compile(
 class Statement(Struct, frozen=True):
     """One header or one key with its value: the whole path from the top, the lines where it begins and ends.
 
-    `element` marks a header of an array of tables, which may be said again.
+    `value` is where a key's value begins and ends in the text; `element` marks a header of an array of tables, which
+    may be said again.
     """
 
     path: KeyPath
     line: int
     end: int
+    value: tuple[int, int]
     element: bool = False
 
 
@@ -51,24 +53,28 @@ def statements(text: str) -> Iterator[Statement]:
     while position < len(text):
         match = _START.match(text, position)
         assert match is not None, "every part of the pattern is optional"
-        end = _end(text, match.end("header") if match["header"] else match.end(), header=bool(match["header"]))
+        begin = match.end("header") if match["header"] else match.end()
+        end = _end(text, begin, header=bool(match["header"]))
         last = line + text.count("\n", position, end - 1)
         if match["header"]:
             element = match["brackets"] == "[["
-            yield Statement(tables.enter(_split(match["header"]), element=element), line, last, element)
+            yield Statement(tables.enter(_split(match["header"]), element=element), line, last, (begin, end), element)
         elif match["key"]:
-            yield Statement((*tables.current, *_split(match["key"])), line, last)
+            yield Statement((*tables.current, *_split(match["key"])), line, last, (begin, end))
         position, line = end, last + 1
 
 
 def lines(text: str) -> dict[KeyPath, int]:
-    """Return the line of each table and key, those included which stand only as a part of a longer name."""
+    """Return the line of each table, key and item of a list, and of the tables named only within longer names."""
     found: dict[KeyPath, int] = {}
     for statement in statements(text):
         for length in range(1, len(statement.path) + 1):
             found.setdefault(statement.path[:length], statement.line)
         # A table's own header says more than that of a sub-table which stands before it.
         found[statement.path] = statement.line
+        if statement.end > statement.line:
+            for index, offset in enumerate(_items(text, *statement.value)):
+                found[*statement.path, index] = statement.line + text.count("\n", statement.value[0], offset)
     return found
 
 
@@ -104,6 +110,22 @@ def _end(text: str, position: int, *, header: bool) -> int:
             return position
         depth += (token[0] in "[{") - (token[0] in "]}")
     return position
+
+
+def _items(text: str, position: int, end: int) -> Iterator[int]:
+    """Yield where each item of a list begins; of any other value nothing."""
+    depth, awaited = 0, False
+    while position < end:
+        token = _TOKEN.match(text, position)
+        assert token is not None, "the last alternative takes any character"
+        if depth == 0 and token[0] == "{":
+            return
+        if awaited and depth == 1 and token[0].strip() and token[0][0] not in "#],":
+            awaited = False
+            yield position
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        awaited = awaited or (depth == 1 and token[0] in "[,")
+        position = token.end()
 
 
 def _split(dotted: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawmesh.config.scanner import Statement, lines, statements
+from clawmesh.config.scanner import KeyPath, lines, statements
 
 TEXT = """\
 include = ["a.toml"] # not [a.header]
@@ -41,6 +41,9 @@ def test_each_table_and_key_has_its_line() -> None:
     assert found["agents", "a"] == 3
     assert found["agents", "a", "instructions"] == 4
     assert found["agents", "a", "tools"] == 8
+    assert found["agents", "a", "tools", 0] == 9
+    assert found["agents", "a", "tools", 1] == 10
+    assert ("agents", "a", "tools", 2) not in found
     assert found["agents", "a", "limits"] == 12
     assert found["agents", "a", "limits", "tokens"] == 13
     assert found["agents", "a", "quoted key"] == 14
@@ -62,17 +65,17 @@ def test_elements_of_an_array_of_tables_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a = 1", [Statement(("a",), 1, 1)]),
-        ("\r\na = 1\r\n[b]\r\n", [Statement(("a",), 2, 2), Statement(("b",), 3, 3)]),
-        ("a = [\n1\n]\nb = 2\n", [Statement(("a",), 1, 3), Statement(("b",), 4, 4)]),
-        ('"\\u0061" = 1\n', [Statement(("a",), 1, 1)]),
-        ('"\\q" = 1\n', [Statement(('"\\q"',), 1, 1)]),
-        ("a = { b = 1, c = [2,\n3] }\nd = 1\n", [Statement(("a",), 1, 2), Statement(("d",), 3, 3)]),
-        ("]]]\n= 3\na = 1\n", [Statement(("a",), 3, 3)]),
-        ('a = """never closed\nb = 1\n', [Statement(("a",), 1, 2)]),
-        ("a = 'never closed\nb = 1\n", [Statement(("a",), 1, 1), Statement(("b",), 2, 2)]),
+        ("a = 1", [(("a",), 1, 1)]),
+        ("\r\na = 1\r\n[b]\r\n", [(("a",), 2, 2), (("b",), 3, 3)]),
+        ("a = [\n1\n]\nb = 2\n", [(("a",), 1, 3), (("b",), 4, 4)]),
+        ('"\\u0061" = 1\n', [(("a",), 1, 1)]),
+        ('"\\q" = 1\n', [(('"\\q"',), 1, 1)]),
+        ("a = { b = 1, c = [2,\n3] }\nd = 1\n", [(("a",), 1, 2), (("d",), 3, 3)]),
+        ("]]]\n= 3\na = 1\n", [(("a",), 3, 3)]),
+        ('a = """never closed\nb = 1\n', [(("a",), 1, 2)]),
+        ("a = 'never closed\nb = 1\n", [(("a",), 1, 1), (("b",), 2, 2)]),
         ("", []),
     ],
 )
-def test_statements_are_made_out_in_any_text(text: str, expected: list[Statement]) -> None:
-    assert list(statements(text)) == expected
+def test_statements_are_made_out_in_any_text(text: str, expected: list[tuple[KeyPath, int, int]]) -> None:
+    assert [(each.path, each.line, each.end) for each in statements(text)] == expected
