@@ -48,7 +48,7 @@ class _Job(Generic[T]):
     def work(self) -> None:
         try:
             self._value = self._function()
-        except BaseException as error:  # noqa: BLE001  (carried to the caller, who judges it)
+        except BaseException as error:  # noqa: BLE001 - carried to the caller, who judges it
             self._error = error
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._finish)

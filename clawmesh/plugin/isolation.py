@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import clawmesh
-from clawmesh.errors import PluginError
+from clawmesh.errors import PluginError, StorageError
 
 ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ", "USER")
 OUTPUT_BYTES = 64 * 1024
@@ -52,24 +52,24 @@ def run(
 
     Raises:
         PluginError: it took too long, was killed or ended without an answer; what it printed is in the message.
+        StorageError: there is no place for temporary files, or the system gives no process.
     """
     kept = {name: value for name, value in environ.items() if name in ENVIRONMENT or name in pass_on}
-    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
-        process = subprocess.Popen(
-            [*_program(), *verb],
-            stdin=subprocess.PIPE,
-            stdout=answer,
-            stderr=printed,
-            env=kept | _python_path(),
-            start_new_session=True,
-        )
-        try:
-            process.communicate(json.dumps({"request": request, "bounds": _limits(bounds)}).encode(), bounds.seconds)
-        except subprocess.TimeoutExpired as error:
-            raise PluginError(f"gave no answer within {bounds.seconds:g} s{_said(printed)}") from error
-        finally:
-            _kill(process)
-        return _outcome(process.returncode, answer, printed)
+    work = json.dumps({"request": request, "bounds": _limits(bounds)}).encode()
+    try:
+        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
+            streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": answer, "stderr": printed}
+            command, env = [*_program(), *verb], kept | _python_path()
+            process = subprocess.Popen(command, env=env, start_new_session=True, **streams)
+            try:
+                process.communicate(work, bounds.seconds)
+            except subprocess.TimeoutExpired as error:
+                raise PluginError(f"gave no answer within {bounds.seconds:g} s{_said(printed)}") from error
+            finally:
+                _kill(process)
+            return _outcome(process.returncode, answer, printed)
+    except OSError as error:
+        raise StorageError(f"no process of its own can be started: {error}") from error
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def load(
     Raises:
         PluginError: a plugins folder cannot be read.
     """
-    if str(folders.site) not in sys.path:
+    if folders.site.is_dir() and str(folders.site) not in sys.path:
         # Last, so that what is bundled wins.
         sys.path.append(str(folders.site))
     loading = _Loading(trust, disabled, clock, report)
@@ -107,7 +107,7 @@ class _Loading:
             raise
         except PluginError as error:
             info = self._quarantine(source, replace(info, reason=str(error)))
-        except BaseException as error:  # noqa: BLE001  (a plugin's code may raise anything, SystemExit included)
+        except BaseException as error:  # noqa: BLE001 - a plugin's code may raise anything, SystemExit too
             info = replace(info, reason=explain(source, error), traceback=describe(source, error))
             info = self._quarantine(source, info)
         finally:
@@ -152,13 +152,15 @@ class _Loading:
         self.manager.adopt(module, source.name)
         registrations = list(self.manager.registrations(source.name))
         for each in registrations:
-            self._check_free(each)
+            self._check_free(each, source)
         self._registered |= {(each.kind, each.name): (each, source) for each in registrations}
         return replace(info, registers=tuple(registrations))
 
     def _quarantine(self, source: Source, info: PluginInfo) -> PluginInfo:
-        if self.manager.has_plugin(source.name) and not any(other.name == source.name for other in self.plugins):
-            self.manager.unregister(name=source.name)
+        # Unless it is the name itself that another plugin has.
+        if all(other.name != source.name for other in self.plugins):
+            if self.manager.has_plugin(source.name):
+                self.manager.unregister(name=source.name)
             forget(source)
         return replace(info, state="quarantined")
 
@@ -171,7 +173,8 @@ class _Loading:
             if other.name == source.name:
                 raise PluginError(f'{source.path}: the name "{source.name}" is taken by {other.file}; rename one')
 
-    def _check_free(self, registration: Registration) -> None:
+    def _check_free(self, registration: Registration, source: Source) -> None:
         taken = self._registered.get((registration.kind, registration.name))
         if taken is not None:
-            raise PluginError(f'{registration.kind} "{registration.name}" is already registered by {taken[1].path}')
+            what = f'{registration.kind} "{registration.name}"'
+            raise PluginError(f"{source.path}: the {what} is already registered by {taken[1].path}; rename one")

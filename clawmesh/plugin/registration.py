@@ -11,13 +11,18 @@ from typing import Any, Literal, TypeAlias
 from clawmesh.abc.context import Services
 from clawmesh.abc.tool import ToolSpec
 from clawmesh.agent.function import FunctionTool
+from clawmesh.config.agents import LLM
 from clawmesh.config.signature import fields_of
 from clawmesh.errors import ClawmeshError, PluginError
 
 Kind: TypeAlias = Literal["backend", "tool", "memory", "agent"]
 
-# The tools with which agents reach each other and their memory; a plugin's tool must not stand in for one.
-RESERVED = frozenset({"ask_agent", "ask_agents", "forget", "publish", "recall", "remember", "send_agent"})
+# What a plugin must not stand in for: the tools with which agents reach each other and their memory, and the agent
+# whose work a model does.
+RESERVED: Mapping[Kind, frozenset[str]] = {
+    "tool": frozenset({"ask_agent", "ask_agents", "forget", "publish", "recall", "remember", "send_agent"}),
+    "agent": frozenset({LLM}),
+}
 METHODS: Mapping[Kind, Sequence[str]] = {
     "tool": ("call",),
     "backend": ("complete",),
@@ -51,8 +56,8 @@ def registered(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
     if not _NAME.fullmatch(key):
         raise PluginError(f'{hook}: the name "{key}" is not allowed; use letters, digits, _ and -, at most 64')
     where = f'{hook}: "{key}"'
-    if kind == "tool" and key in RESERVED:
-        raise PluginError(f"{where} is the name of a tool that ClawMesh itself brings; choose another")
+    if key in RESERVED.get(kind, ()):
+        raise PluginError(f"{where} is the name of {with_article(kind)} that ClawMesh itself brings; choose another")
     if not callable(value):
         wanted = "register its class" if hasattr(value, "spec") or hasattr(value, "complete") else _WANTED[kind]
         raise PluginError(f"{where} is {article(value)} and cannot be called; {wanted}")
@@ -66,7 +71,7 @@ def registered(hook: str, kind: Kind, key: Any, value: Any) -> Registration:
         raise PluginError(f"{where} is async; a factory is a plain function or class, async lives in what it makes")
     for missing in _missing(kind, value) if inspect.isclass(value) else []:
         raise PluginError(f"{where} is a class without `async def {missing}`; a {kind} needs it")
-    check_factory(where, value, positional=("services",))
+    _check_factory(where, value, positional=("services",))
     return Registration(kind, key, value)
 
 
@@ -103,10 +108,10 @@ def _check_function(where: str, function: Callable[..., Any], name: str) -> None
 def _check_agent(where: str, value: Any) -> None:
     if not inspect.iscoroutinefunction(value):
         raise PluginError(f"{where} is not async; an agent is `async def agent(context, message)`")
-    check_factory(where, value, positional=("context", "message"))
+    _check_factory(where, value, positional=("context", "message"))
 
 
-def check_factory(where: str, factory: Callable[..., Any], *, positional: tuple[str, ...]) -> None:
+def _check_factory(where: str, factory: Callable[..., Any], *, positional: tuple[str, ...]) -> None:
     """Check that the host can call a factory: positional parameters as given, every other by keyword only.
 
     `positional` names what the host gives; a factory may leave out its only one.
@@ -124,7 +129,7 @@ def check_factory(where: str, factory: Callable[..., Any], *, positional: tuple[
             raise PluginError(f'{where} has the positional parameter "{parameter.name}"; {hint}')
     try:
         fields_of(factory)
-    except PluginError as error:
+    except (PluginError, TypeError) as error:  # TypeError: it has no place for type hints, as a partial has none
         raise PluginError(f"{where}: {error}") from error
 
 
@@ -136,5 +141,8 @@ def _signature(where: str, factory: Callable[..., Any]) -> inspect.Signature:
 
 
 def article(value: Any) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    return "None" if value is None else with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"

@@ -179,7 +179,7 @@ def fits(kind: Kind, name: str) -> bool:
     """Tell whether the text works with this name: it must not hide what the text itself uses, nor a tool of ours."""
     used = {word for line in _TEMPLATES[kind].splitlines() if "import" in line for word in re.findall(r"\w+", line)}
     return name.isidentifier() and not (
-        name.startswith("_") or iskeyword(name) or name in {*used, *RESERVED, *dir(builtins)}
+        name.startswith("_") or iskeyword(name) or name in {*used, *RESERVED.get(kind, ()), *dir(builtins)}
     )
 
 

@@ -149,6 +149,14 @@ BROKEN = {
         "def x(): 'Do.'\ndef register_tools(): return {'recall': x}",
         'register_tools: "recall" is the name of a tool that ClawMesh itself brings; choose another',
     ),
+    "reserved agent": (
+        "async def x(context, message): pass\ndef register_agents(): return {'llm': x}",
+        'register_agents: "llm" is the name of an agent that ClawMesh itself brings; choose another',
+    ),
+    "partial": (
+        "from functools import partial\ndef register_backends(): return {'x': partial(dict, a=1)}",
+        "register_backends: \"x\": its signature cannot be read: no signature found for builtin type <class 'dict'>",
+    ),
     "encoding": (
         "# coding: nonsense",
         "FILE: is not text: unknown encoding: nonsense",
@@ -257,4 +265,4 @@ def test_a_module_can_make_its_after_hooks_guards(workshop: Workshop) -> None:
 
 
 def test_the_reserved_names_are_those_of_our_own_tools() -> None:
-    assert {*verbs({"peer": ""}, ["topic"]), *recollection()} == RESERVED
+    assert {*verbs({"peer": ""}, ["topic"]), *recollection()} == RESERVED["tool"]

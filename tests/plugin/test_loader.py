@@ -128,7 +128,7 @@ def test_a_name_registered_twice_names_both_files(workshop: Workshop) -> None:
     bundled = workshop.write("ours.py", TOOL.format(name="clock"), "bundled")
     theirs = workshop.load_one("theirs", TOOL.format(name="clock"))
     assert theirs.state == "quarantined"
-    assert theirs.reason == f'tool "clock" is already registered by {bundled}'
+    assert theirs.reason == f'{theirs.file}: the tool "clock" is already registered by {bundled}; rename one'
     loaded = workshop.load()
     assert loaded.catalogue.tools["clock"].__module__ == "clawmesh_plugins.ours"
 
