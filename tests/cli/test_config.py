@@ -14,6 +14,7 @@ from clawmesh.cli import config
 from clawmesh.cli.console import Console
 from clawmesh.cli.parser import build
 from clawmesh.errors import ConfigError
+from tests.cli.conftest import Person
 
 SOUND = '[backends.scripted]\nrules = [{ say = "yes" }]\n[agents.a]\nmodel = "m"\ntools = ["clock"]\n'
 
@@ -143,3 +144,20 @@ def test_the_path_is_printed(desk: Desk) -> None:
     assert desk.run("path") == 0
     assert desk.output == f"{desk.file}\n"
     assert desk.json("path") == {"config": str(desk.file), "data": str(desk.data), "looked": [str(desk.file)]}
+
+
+def test_the_executable_checks_a_configuration(person: Person) -> None:
+    assert person.run("config", "check").stdout.startswith("ok: 5 agents, 2 backends")
+    assert person.json("config", "check")["problems"] == []
+    schema = person.json("config", "schema")
+    assert (
+        list(Draft202012Validator(schema).iter_errors(tomli.loads((person.folder / "clawmesh.toml").read_text()))) == []
+    )
+
+
+def test_the_executable_can_ask_a_keyring(person: Person) -> None:
+    (person.folder / "clawmesh.toml").write_text('[backends.openai]\napi_key = { keyring = "openai/nobody" }\n')
+    said = person.run("config", "check", code=2).stderr
+    # Which of the two depends on the machine; that the package is there does not.
+    assert "this machine runs no keyring" in said or "the keyring" in said
+    assert "not installed" not in said

@@ -18,6 +18,7 @@ from clawmesh.cli.init import find_ollama, init, ollama_url
 from clawmesh.cli.parser import build
 from clawmesh.config.load import load
 from clawmesh.errors import StorageError, UsageError
+from tests.cli.conftest import Person
 
 MODELS = {"models": [{"name": "nomic-embed-text"}, {"name": "qwen3:8b", "size": 3}, {"name": "llama3"}]}
 
@@ -166,3 +167,10 @@ def test_scripts_get_data(tmp_path: Path, nobody: str) -> None:
     _, output, errors = run({"OLLAMA_HOST": nobody, "GROQ_API_KEY": "k"}, str(file), "--json")
     assert json.loads(output) == {"file": str(file), "backends": ["groq"]}
     assert errors == ""
+
+
+def test_the_executable_writes_what_it_accepts(person: Person) -> None:
+    (person.folder / "clawmesh.toml").unlink()
+    assert person.run("init").stdout == "wrote clawmesh.toml\n"
+    assert person.run("config", "check").stdout.startswith("ok: 2 agents, 1 backend")
+    assert "is there already" in person.run("init", code=2).stderr
