@@ -70,7 +70,7 @@ class Turn:
     async def _step(self, seconds: float) -> Reply:
         limits, hooks, name = self._mind.config.limits, self._mind.hooks, self._mind.config.name
         if self._steps >= limits.steps:
-            raise LimitError(f"no answer after {limits.steps} steps", limit="steps")
+            raise LimitError(f"no answer after {limits.steps} model calls ([limits] steps)", limit="steps")
         if limits.tokens is not None and self._usage.total_tokens >= limits.tokens:
             raise LimitError(f"{self._usage.total_tokens} of {limits.tokens} tokens are used", limit="tokens")
         request = hooks.before_model(name, self._request(seconds))

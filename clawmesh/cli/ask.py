@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from clawmesh.app import App
-from clawmesh.cli.console import Console
+from clawmesh.cli.console import Console, fault
 from clawmesh.cli.loop import run
 from clawmesh.cli.opening import opened
 from clawmesh.cli.view import View
@@ -40,11 +40,14 @@ async def _ask(app: App, arguments: argparse.Namespace, console: Console, messag
     address = Address.parse(arguments.agent, session=app.ids.new("s"))
     view = View(console, quiet=arguments.quiet)
     outcome = await app.engine.ask(address, message, sender="user", seconds=arguments.seconds, emit=view.piece)
-    if outcome.message is None:
-        raise outcome.error or FailedError("no answer")
+    error = outcome.error or FailedError("no answer")
     if console.as_json:
         console.json(described(address, outcome, view))
-        return 0
+        if outcome.message is None:
+            console.report(error)
+        return 0 if outcome.message else error.exit_code
+    if outcome.message is None:
+        raise error
     view.finish(outcome.message.text)
     if outcome.report and outcome.report.stop in _CUT:
         console.note(f"clawmesh: {_CUT[outcome.report.stop]}")
@@ -52,10 +55,12 @@ async def _ask(app: App, arguments: argparse.Namespace, console: Console, messag
 
 
 def described(address: Address, outcome: Outcome, view: View) -> dict[str, Any]:
-    """Return an answer as `--json` shows it; `tool_calls` are those of the whole turn, with their results."""
-    message, report = outcome.message or Message.assistant(""), outcome.report or Report()
-    answer = {"session": str(address), "text": message.text, "reasoning": message.reasoning}
-    return {**answer, **to_builtins(report), "tool_calls": list(view.calls.values())}
+    """Return an answer, or how it failed, as `--json` shows it; `tool_calls` are those of the whole turn."""
+    calls = list(view.calls.values())
+    if outcome.message is None:
+        return {"session": str(address), "error": fault(outcome.error), "tool_calls": calls}
+    answer = {"session": str(address), "text": outcome.message.text, "reasoning": outcome.message.reasoning}
+    return {**answer, **to_builtins(outcome.report or Report()), "tool_calls": calls}
 
 
 def _text(given: str | None) -> tuple[Part, ...]:

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from clawmesh.errors import BackendError, ClawmeshError
+
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {
@@ -75,6 +77,12 @@ class Console:
     def error(self, text: str) -> None:
         self.note(f"clawmesh: {text}")
 
+    def report(self, error: ClawmeshError) -> None:
+        """Say what went wrong, and what there is to know besides."""
+        self.error(str(error))
+        for note in getattr(error, "__notes__", ()):
+            self.note(f"  {note}")
+
     def json(self, value: Any) -> None:
         self._write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
 
@@ -105,3 +113,12 @@ class Console:
             # Nobody reads any more. What is still buffered goes nowhere, and what runs ends as at a SIGTERM.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
             signal.raise_signal(signal.SIGTERM)
+
+
+def fault(error: ClawmeshError | None) -> dict[str, Any]:
+    """Return an error as JSON shows it; of a failed model call also what the provider said."""
+    facts = {"type": type(error).__name__, "message": str(error)}
+    if isinstance(error, BackendError):
+        failure = error.failure
+        return {**facts, "backend": failure.backend, "status": failure.status, "code": failure.code}
+    return facts

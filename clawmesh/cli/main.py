@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from clawmesh.cli.console import Console
+from clawmesh.cli.console import Console, fault
 from clawmesh.cli.parser import build
 from clawmesh.errors import ClawmeshError
 
@@ -47,10 +47,8 @@ def _fail(console: Console, error: ClawmeshError) -> int:
     if console.debug:
         traceback.print_exception(error)
     elif console.as_json:
-        console.json({"error": {"type": type(error).__name__, "message": str(error)}})
-    console.error(str(error))
-    for note in getattr(error, "__notes__", ()):
-        console.note(f"  {note}")
+        console.json({"error": fault(error)})
+    console.report(error)
     return error.exit_code
 
 

@@ -196,7 +196,7 @@ async def test_calls_of_a_reply_that_was_cut_off_are_not_run() -> None:
 
 async def test_steps_tokens_and_seconds_are_limited() -> None:
     endless = [called(ToolCall("1", "add", '{"a": 1, "b": 1}'), tokens=50) for _ in range(20)]
-    with pytest.raises(LimitError, match="no answer after 3 steps") as steps:
+    with pytest.raises(LimitError, match="no answer after 3 model calls") as steps:
         await play(make_mind(RehearsedBackend(*endless), add, limits=Limits(steps=3)))
     with pytest.raises(LimitError, match="300 of 250 tokens are used") as tokens:
         await play(make_mind(RehearsedBackend(*endless), add, limits=Limits(tokens=250)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import signal
 import subprocess
 
@@ -50,7 +51,7 @@ def test_an_unknown_agent_is_a_usage_error(person: Person) -> None:
 
 def test_a_limit_is_a_refusal(person: Person) -> None:
     done = person.run("ask", "short", "hi", code=3)
-    assert done.stderr == "clawmesh: no answer after 1 steps\n"
+    assert done.stderr == "clawmesh: no answer after 1 model calls ([limits] steps)\n"
 
 
 def test_a_failed_backend_is_a_failure(person: Person) -> None:
@@ -59,8 +60,14 @@ def test_a_failed_backend_is_a_failure(person: Person) -> None:
 
 
 def test_an_error_is_json_too(person: Person) -> None:
-    done = person.run("--json", "ask", "busy", "hi", code=1)
-    assert done.stdout == '{"error": {"type": "QuotaError", "message": "the script says: quota"}}\n'
+    answer = json.loads(person.run("--json", "ask", "busy/s", "hi", code=1).stdout)
+    fault = {"type": "QuotaError", "message": "the script says: quota", "backend": "script", "status": 0, "code": ""}
+    assert answer == {"session": "busy/s", "error": fault, "tool_calls": []}
+    limited = json.loads(person.run("--json", "ask", "short", "hi", code=3).stdout)
+    assert limited["error"] == {"type": "LimitError", "message": "no answer after 1 model calls ([limits] steps)"}
+    assert limited["tool_calls"][0]["result"] == "42"
+    unknown = json.loads(person.run("--json", "ask", "nobody", "hi", code=2).stdout)
+    assert unknown["error"]["type"] == "UsageError"
 
 
 def test_a_deadline_ends_the_wait(person: Person) -> None:
