@@ -79,7 +79,8 @@ def _assistant(provider: str, message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "function": {"name": call.name, "arguments": as_object(call.arguments)}}
+    function = {"name": call.name, "arguments": as_object(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _result(result: ToolResult) -> dict[str, Any]:
