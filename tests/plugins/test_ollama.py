@@ -88,7 +88,7 @@ def test_an_image_needs_its_bytes() -> None:
 
 
 def test_thinking_and_results_are_given_back() -> None:
-    calls = [{"id": "c1", "function": {"name": "weather", "arguments": {"city": "Rome"}}}]
+    calls = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}]
     reply = read(said(thinking="Let me "), said(thinking="see."), said(content="Looking.", tool_calls=calls), END)
     assert (reply.message.text, reply.message.reasoning, reply.stop) == ("Looking.", "Let me see.", "tool_calls")
     result = ToolResult("c1", "weather", (Text("rain"), PIXEL))
