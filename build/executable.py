@@ -17,7 +17,7 @@ from steps import BUILD, ROOT, WORK, StepError, run, step, unless_done
 
 EXECUTABLE = BUILD / "dist" / "clawmesh"
 FOLDER = WORK / "dist" / "clawmesh"
-SOURCE = WORK / "source"
+SOURCE = BUILD / "venv" / "exe" / "source"
 LAUNCHER = WORK / "launcher"
 LAUNCHER_SOURCE = [BUILD / "launcher.c", BUILD / "archive.c"]
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-static", "-s", "-fwhole-program", "-DZSTD_DISABLE_ASM")
@@ -51,11 +51,10 @@ def inputs() -> Iterator[Path]:
 def build() -> None:
     """Build the executable."""
     python = environment("exe", "build")
-    compiler = find_compiler()
     sources = REQUIREMENTS / "source.txt"
-    unless_done(python.parent.parent / "bootloader.done", [sources], partial(build_bootloader, python, compiler))
+    unless_done(python.parent.parent / "bootloader.done", [sources], partial(build_bootloader, python))
     parts = [sources, BUILD / "executable.py", *LAUNCHER_SOURCE]
-    unless_done(WORK / "launcher.done", parts, partial(build_launcher, compiler))
+    unless_done(WORK / "launcher.done", parts, build_launcher)
     step("collecting the program with PyInstaller")
     settings = {
         "PYINSTALLER_CONFIG_DIR": str(WORK / "pyinstaller"),
@@ -68,16 +67,17 @@ def build() -> None:
     run(python, BUILD / "pack.py", LAUNCHER, FOLDER, EXECUTABLE)
 
 
-def find_compiler() -> list[str]:
+def find_compiler(libc: str) -> list[str | Path]:
     """Return the command of a C compiler: the machine's own if it can link statically, else Zig's from a package."""
     if shutil.which("cc") is not None:
-        answer = subprocess.run(["cc", "-print-file-name=libc.a"], stdout=subprocess.PIPE, text=True)
-        if Path(answer.stdout.strip()).is_absolute():
+        library = subprocess.run(["cc", "-print-file-name=libc.a"], stdout=subprocess.PIPE, text=True).stdout.strip()
+        if Path(library).is_absolute():
             return ["cc"]
-    return [str(environment("compiler", "compiler")), "-m", "ziglang", "cc"]
+    python = environment("compiler", "compiler")
+    return [python, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-{libc}"]
 
 
-def build_bootloader(python: Path, compiler: list[str]) -> None:
+def build_bootloader(python: Path) -> None:
     """Fetch the sources, and compile PyInstaller's bootloader with zlib inside: the one it ships needs the system's."""
     step("fetching the sources of zstd and of PyInstaller's bootloader")
     shutil.rmtree(SOURCE, ignore_errors=True)
@@ -87,14 +87,14 @@ def build_bootloader(python: Path, compiler: list[str]) -> None:
     run(*pip, "download", *here, "--no-binary=:all:", *requirements, "--dest", SOURCE)
     shutil.unpack_archive(next(SOURCE.glob("zstandard-*.tar.gz")), SOURCE)
     step("compiling PyInstaller's bootloader")
-    settings = {"PYINSTALLER_COMPILE_BOOTLOADER": "1", "PYI_STATIC_ZLIB": "1", "CC": shlex.join(compiler)}
+    compiler = shlex.join(map(str, find_compiler("gnu")))
+    settings = {"PYINSTALLER_COMPILE_BOOTLOADER": "1", "PYI_STATIC_ZLIB": "1", "CC": compiler}
     package = next(SOURCE.glob("pyinstaller-*.tar.gz"))
     run(*pip, "install", *here, "--force-reinstall", "--no-index", package, environment=os.environ | settings)
 
 
-def build_launcher(compiler: list[str]) -> None:
+def build_launcher() -> None:
     """Compile the launcher into a program that needs no library."""
     step("compiling the launcher")
-    target = ("-target", f"{platform.machine()}-linux-musl") if compiler != ["cc"] else ()
     include = next(SOURCE.glob("zstandard-*/zstd"))
-    run(*compiler, *target, *FLAGS, "-I", include, "-o", LAUNCHER, LAUNCHER_SOURCE[0])
+    run(*find_compiler("musl"), *FLAGS, "-I", include, "-o", LAUNCHER, LAUNCHER_SOURCE[0])
