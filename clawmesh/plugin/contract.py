@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pluggy
@@ -27,6 +27,22 @@ _MEANT = re.compile(r"(register|before|after)_")
 _MARK = f"{hookspecs.PROJECT}_impl"
 
 
+class Adopted:
+    """The hooks of one plugin, which is all of it that pluggy has to look through."""
+
+    def __init__(self, hooks: Mapping[str, Callable[..., Any]], *, guard: bool) -> None:
+        self.__dict__.update(hooks)
+        self._hooks = hooks
+        self._guard = guard
+
+    def __dir__(self) -> Iterable[str]:
+        return self._hooks
+
+    def guards(self, hook: str) -> bool:
+        """Tell whether the failure of this hook refuses the action."""
+        return self._guard or hook in GUARDS
+
+
 class Manager(pluggy.PluginManager):
     """Knows the hooks; a module-level function that has the name of one needs no mark."""
 
@@ -36,11 +52,8 @@ class Manager(pluggy.PluginManager):
         self.names = tuple(vars(self.hook))
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        """Return the options of the function's mark, or the usual ones for an unmarked function named as a hook."""
-        marked = super().parse_hookimpl_opts(plugin, name)
-        if marked is not None or name not in self.names or not _own(plugin, getattr(plugin, name)):
-            return marked
-        return {
+        """Return the options of the function's mark, or the usual ones where it has none."""
+        return super().parse_hookimpl_opts(plugin, name) or {
             "wrapper": False,
             "hookwrapper": False,
             "optionalhook": False,
@@ -50,19 +63,14 @@ class Manager(pluggy.PluginManager):
         }
 
     def adopt(self, module: ModuleType, name: str) -> None:
-        """Register a plugin module after checking its hooks.
+        """Register a plugin module's hooks.
 
-        Raises PluginError if a function is meant as a hook and is none, or cannot be called as one.
+        Raises PluginError if it has none, or a function is meant as a hook and is none, or cannot be called as one.
         """
-        self._check(module)
-        try:
-            self.register(module, name)
-        except pluggy.PluginValidationError as error:
-            self.unregister(name=name)
-            raise PluginError(str(error)) from error
-        if not self.get_hookcallers(module):
-            self.unregister(name=name)
+        hooks = dict(self._hooks(module))
+        if not hooks:
             raise PluginError(f"defines no hook; a plugin has at least one of {', '.join(self.names)}")
+        self.register(Adopted(hooks, guard=bool(getattr(module, "GUARD", False))), name)
 
     def registrations(self, name: str) -> Iterator[Registration]:
         """Call a plugin's register hooks; yield what they offer, checked.
@@ -82,19 +90,22 @@ class Manager(pluggy.PluginManager):
         for hook in self.names:
             if hook not in REGISTERS:
                 for each in reversed(getattr(self.hook, hook).get_hookimpls()):
-                    guard = hook in GUARDS or bool(getattr(each.plugin, "GUARD", False))
-                    yield Hook(each.plugin_name, hook, each.function, each.argnames, guard)
+                    yield Hook(each.plugin_name, hook, each.function, each.argnames, each.plugin.guards(hook))
 
     def _implementations(self, hook: str, name: str) -> list[pluggy.HookImpl]:
         return [each for each in getattr(self.hook, hook).get_hookimpls() if each.plugin_name == name]
 
-    def _check(self, module: ModuleType) -> None:
+    def _hooks(self, module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Yield the module's hooks, checked, each with the name that it has there."""
         for name, value in vars(module).items():
-            mark = getattr(value, _MARK, None) if inspect.isroutine(value) else None
+            mark = getattr(value, _MARK, None) if isinstance(value, FunctionType) else None
+            if not mark and not (_MEANT.match(name) and _own(module, value)):
+                continue
             hook = (mark or {}).get("specname") or name
-            if hook in self.names and (mark or _own(module, value)):
+            if hook in self.names:
                 self._check_hook(hook, value, mark or {})
-            elif mark or (_MEANT.match(name) and inspect.isroutine(value) and _own(module, value)):
+                yield name, value
+            elif inspect.isroutine(value):
                 raise PluginError(f"{hook} is no hook{did_you_mean(hook, self.names)}")
 
     def _check_hook(self, hook: str, function: Any, mark: Mapping[str, Any]) -> None:
@@ -113,8 +124,7 @@ class Manager(pluggy.PluginManager):
                 raise PluginError(f'{hook} has an unknown parameter "{parameter.name}"; {expected}')
 
 
-def _own(module: object, value: object) -> bool:
+def _own(module: ModuleType, value: object) -> bool:
     """Tell whether a value was made in the plugin, and not only imported into it."""
     home: str | None = getattr(value, "__module__", None) if inspect.isroutine(value) else None
-    name = getattr(module, "__name__", "")
-    return home is None or home == name or home.startswith(f"{name}.")
+    return home is None or home == module.__name__ or home.startswith(f"{module.__name__}.")

@@ -45,7 +45,9 @@ def installed(executable: Path, tmp_path: Path) -> Installed:
 
 def test_every_bundled_plugin_loads(installed: Installed) -> None:
     plugins = installed.json("list")
-    assert {"openai", "anthropic", "ollama", "scripted", "clock", "calculator", "ram"} <= {p["name"] for p in plugins}
+    assert {"openai", "anthropic", "ollama", "scripted", "clock", "calculator", "http_get", "ram"} <= {
+        p["name"] for p in plugins
+    }
     assert {plugin["reason"] for plugin in plugins} == {""}
 
 
