@@ -11,13 +11,15 @@ TYPE_CHECKING = False  # type checkers take it for true; importing typing would 
 
 if TYPE_CHECKING:
     from clawmesh.abc.agent import Agent
-    from clawmesh.abc.backend import Backend, Emit, Reply, Request, Stop
+    from clawmesh.abc.backend import Backend, Reply, Request, Stop
     from clawmesh.abc.context import Answer, Context, Services, Verbs
     from clawmesh.abc.memory import Fact, Memory
     from clawmesh.abc.tool import Effect, Tool, ToolSpec, tool
+    from clawmesh.config.mark import Duration
     from clawmesh.errors import ArgumentError, BackendError, ClawmeshError, RefusedError, ToolError
     from clawmesh.hookspecs import hookimpl
     from clawmesh.messages import (
+        Emit,
         Image,
         Message,
         Opaque,
@@ -40,6 +42,7 @@ __all__ = [
     "BackendError",
     "ClawmeshError",
     "Context",
+    "Duration",
     "Effect",
     "Emit",
     "Fact",
@@ -71,14 +74,16 @@ __all__ = [
 
 _HOMES = {
     "clawmesh.abc.agent": ("Agent",),
-    "clawmesh.abc.backend": ("Backend", "Emit", "Reply", "Request", "Stop"),
+    "clawmesh.abc.backend": ("Backend", "Reply", "Request", "Stop"),
     "clawmesh.abc.context": ("Answer", "Context", "Services", "Verbs"),
     "clawmesh.abc.memory": ("Fact", "Memory"),
     "clawmesh.secret": ("Secret",),
     "clawmesh.abc.tool": ("Effect", "Tool", "ToolSpec", "tool"),
+    "clawmesh.config.mark": ("Duration",),
     "clawmesh.errors": ("ArgumentError", "BackendError", "ClawmeshError", "RefusedError", "ToolError"),
     "clawmesh.hookspecs": ("hookimpl",),
     "clawmesh.messages": (
+        "Emit",
         "Image",
         "Message",
         "Opaque",

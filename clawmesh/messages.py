@@ -6,6 +6,7 @@ piece, to be joined with the one before it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -75,6 +76,7 @@ class Retraction(Struct, frozen=True, tag="retraction"):
 
 
 Piece: TypeAlias = Part | Retraction
+Emit: TypeAlias = Callable[[Piece], None]
 
 
 class Message(Struct, frozen=True):

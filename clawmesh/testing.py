@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import anyio
 
-from clawmesh.abc.backend import Emit, Reply, Request
+from clawmesh.abc.backend import Reply, Request
 from clawmesh.ids import Ids
-from clawmesh.messages import Message, Text, ToolCall, Usage
+from clawmesh.messages import Emit, Message, Text, ToolCall, Usage
 
 Line: TypeAlias = Reply | Exception | Callable[[Request], Reply]
 

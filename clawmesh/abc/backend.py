@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from clawmesh.abc.tool import ToolSpec
-from clawmesh.messages import Message, Piece, Usage
+from clawmesh.messages import Emit, Message, Usage
 
-Emit: TypeAlias = Callable[[Piece], None]
 Stop: TypeAlias = Literal[
     "end", "tool_calls", "length", "stop_sequence", "refusal", "content_filter", "pause", "context_window"
 ]

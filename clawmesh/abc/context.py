@@ -8,11 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from clawmesh.abc.backend import Emit
 from clawmesh.abc.memory import Memory
 from clawmesh.clock import Clock
 from clawmesh.ids import Ids
-from clawmesh.messages import Message
+from clawmesh.messages import Emit, Message
 
 if TYPE_CHECKING:
     from clawmesh.http.transport import Transport

@@ -9,10 +9,10 @@ from random import Random
 import anyio
 from msgspec.structs import replace
 
-from clawmesh.abc.backend import Backend, Emit, Reply, Request
+from clawmesh.abc.backend import Backend, Reply, Request
 from clawmesh.clock import Clock
 from clawmesh.errors import BackendError, Recourse, UnreachableError
-from clawmesh.messages import Piece, Retraction
+from clawmesh.messages import Emit, Piece, Retraction
 
 JITTER = 0.25
 

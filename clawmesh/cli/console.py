@@ -25,6 +25,10 @@ _STYLES = {
 }
 
 
+# Ten thousand agents can have as many problems; nobody reads on after some.
+PROBLEMS = 100
+
+
 class Console:
     """Writes for a person at a terminal, or plainly for a pipe; `as_json` is what `--json` said."""
 
@@ -79,7 +83,12 @@ class Console:
 
     def report(self, error: ClawmeshError) -> None:
         """Say what went wrong, and what there is to know besides."""
-        self.error(str(error))
+        lines = str(error).splitlines()
+        self.error("\n".join(lines[:PROBLEMS]))
+        if len(lines) > PROBLEMS:
+            self.note(
+                f"and {len(lines) - PROBLEMS} lines more; 'clawmesh config check --json' has all of a configuration's"
+            )
         for note in getattr(error, "__notes__", ()):
             self.note(f"  {note}")
 

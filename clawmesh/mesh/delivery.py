@@ -6,8 +6,8 @@ from asyncio import Future
 
 import anyio
 
-from clawmesh.abc.backend import Emit
 from clawmesh.mesh.envelope import Envelope, Outcome
+from clawmesh.messages import Emit
 
 
 class Delivery:

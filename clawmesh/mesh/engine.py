@@ -15,7 +15,6 @@ from typing import Protocol, TypeAlias
 import anyio
 from anyio.abc import TaskGroup
 
-from clawmesh.abc.backend import Emit
 from clawmesh.clock import Clock
 from clawmesh.config.model import MeshSettings
 from clawmesh.config.suggestion import did_you_mean
@@ -34,7 +33,7 @@ from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.mailbox import Mailbox
-from clawmesh.messages import Message, Piece, Report
+from clawmesh.messages import Emit, Message, Piece, Report
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
 PARKED_PUMPS = 256

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from clawmesh.abc.backend import Emit, Reply, Stop
+from clawmesh.abc.backend import Reply, Stop
 from clawmesh.ids import Ids
-from clawmesh.messages import Message, Part, Piece, Reasoning, Text, ToolCall, Usage
+from clawmesh.messages import Emit, Message, Part, Piece, Reasoning, Text, ToolCall, Usage
 
 # Stops after which the last tool call may be half written.
 CUTS: frozenset[Stop] = frozenset({"length", "context_window", "content_filter", "refusal"})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from clawmesh.abc.backend import Emit, Reply, Request
+from clawmesh.abc.backend import Reply, Request
 from clawmesh.abc.context import Services
 from clawmesh.errors import BackendError, TransportError
 from clawmesh.http.limits import Deadlines
+from clawmesh.messages import Emit
 from clawmesh.provider.assembly import Voice
 from clawmesh.provider.endpoint import Endpoint
 from clawmesh.provider.response import Decoder, Response, unreachable

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clawmesh import Backend, Secret, Services
-from clawmesh.config.mark import Duration
+from clawmesh import Backend, Duration, Secret, Services
 
 from .options import Options
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from clawmesh.abc.backend import Backend, Emit, Reply, Request
+from clawmesh.abc.backend import Backend, Reply, Request
 from clawmesh.agent.chain import Chain, Link, Patience, Setback
 from clawmesh.errors import (
     AuthenticationError,
@@ -22,7 +22,7 @@ from clawmesh.errors import (
     TruncatedReplyError,
     UnreachableError,
 )
-from clawmesh.messages import Piece, Retraction, Text
+from clawmesh.messages import Emit, Piece, Retraction, Text
 from clawmesh.testing import ManualClock, RehearsedBackend, said
 
 pytestmark = pytest.mark.anyio
