@@ -28,7 +28,7 @@ from clawmesh.http.tls import Identity
 from clawmesh.http.transport import Transport, open_transport
 from clawmesh.runtime import loop_options, settle, tune
 
-Hear: TypeAlias = Callable[[str], None]
+Hear: TypeAlias = Callable[[str], object]
 Streamer: TypeAlias = Callable[[str, Hear], Awaitable[None]]
 """Streams one answer of a model and calls back with each piece of text; raises unless it came to its end."""
 

@@ -74,12 +74,16 @@ class Connection(asyncio.Protocol):
         """Whether the last exchange ended so that another may follow."""
         return self._persistent and not self._closed and self._exchange is not None and self._exchange.complete
 
+    @property
+    def _closing(self) -> bool:
+        return self._closed or self._transport.is_closing()
+
     def begin(self, request: bytes, exchange: Exchange) -> None:
         """Write a request; `exchange.done` ends with its response."""
         self._exchange = exchange
         self.uses += 1
         self._wheel.watch(self, exchange.due(exchange.started))
-        if self._closed:
+        if self._closing:
             self._fail(ConnectionLostError(f"{self.origin} closed the connection before it was used"))
         else:
             exchange.sent = True
@@ -107,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     def usable(self) -> bool:
         """Return whether an idle connection is still open, asking the socket: its end may not have been read yet."""
-        if self._closed or self._transport.is_closing() or self._now() >= self._idle_until:
+        if self._closing or self._now() >= self._idle_until:
             return False
         poll = select.poll()
         poll.register(self._fileno, select.POLLIN)
@@ -115,13 +119,13 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stop reading: the sink's owner has enough for now. No silence counts meanwhile."""
-        if self._exchange is not None and not self._closed:
+        if self._exchange is not None and not self._closing:
             self._exchange.paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if self._exchange is not None and not self._closed:
+        if self._exchange is not None and not self._closing:
             self._exchange.paused = False
             self._exchange.heard = self._now()
             self._transport.resume_reading()
@@ -290,6 +294,8 @@ class Connection(asyncio.Protocol):
         assert self._exchange is not None
         if cause is not None:
             error.__cause__ = cause
+        if isinstance(error, StopIteration):  # no future takes one
+            error, error.__cause__ = RuntimeError("the sink raised StopIteration"), error
         if not self._exchange.done.done():
             self._exchange.done.set_exception(error)
         self.abort()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -11,12 +10,12 @@ import anyio
 from clawmesh.errors import ConnectError, ResourceError, TransportError, TransportTimeoutError
 from clawmesh.http.connection import Connection
 from clawmesh.http.dns import Address, Resolve
+from clawmesh.http.shortage import SHORTAGE
 from clawmesh.http.tls import TLS, Channel
 from clawmesh.http.url import Origin
 
 STAGGER = 0.25
 ADDRESSES = 8
-SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
 class Dialer:

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from clawmesh.errors import ConnectError
+from clawmesh.errors import ConnectError, ResourceError
+from clawmesh.http.shortage import out_of_descriptors
 
 Address: TypeAlias = tuple[str, int]
 """A literal IP address and a port: exactly what is connected to."""
@@ -58,11 +59,20 @@ class Resolver:
 
 
 async def look_up(host: str, port: int) -> Sequence[Address]:
-    """Return what getaddrinfo says, in its order, which follows RFC 6724."""
+    """Return what getaddrinfo says, in its order, which follows RFC 6724.
+
+    Raises:
+        ConnectError: there is no such name, or nobody to ask.
+        ResourceError: there is no file descriptor to ask with.
+    """
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a label longer than 63 characters
-        raise ConnectError(f"the name {host!r} cannot be resolved: {error}") from error
+        # As bytes, because a str passes through the codec for international names, which is not loaded for ASCII.
+        name = host.encode("ascii")
+        found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        if shortage := out_of_descriptors():
+            raise ResourceError(f"the name {host!r} cannot be resolved: {shortage.strerror}") from error
+        raise ConnectError(f"the name {host!r} cannot be resolved: {error.strerror}") from error
     return list(dict.fromkeys((str(address[0]), port) for *_, address in found))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import anyio
 
 from clawmesh.errors import FramingError, TransportError, TransportTimeoutError
-from clawmesh.http.egress import EgressPolicy
+from clawmesh.http.egress import PRINTABLE, EgressPolicy
 from clawmesh.http.headers import Headers
 from clawmesh.http.limits import MIB, Deadlines
 from clawmesh.http.target import Target
@@ -68,7 +68,8 @@ async def fetch(
         onward = page.headers.get("location")
         if page.status not in REDIRECTS or onward is None:
             return page
-        following = policy.check(urljoin(str(location), onward))
+        # The bytes of a header are whatever the server sent; percent-encoded, they mean what it meant.
+        following = policy.check(urljoin(str(location), quote(onward, safe=PRINTABLE + "%", encoding="latin-1")))
         if following.origin != location.origin:
             fields = {name: value for name, value in fields.items() if name.lower() in HARMLESS}
         location = following

@@ -114,6 +114,9 @@ class Pool:
             self._vacate(origin)
             raise
         self._connections.add(connection)
+        if self._closed:
+            self._discard(connection)
+            raise TransportError("the transport was closed")
         return connection
 
     def release(self, connection: Connection) -> None:

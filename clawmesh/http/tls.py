@@ -223,7 +223,14 @@ def system_context() -> ssl.SSLContext:
     elif store := next(filter(os.path.isfile, SYSTEM_STORES), None):
         context.load_verify_locations(cafile=store)
     else:
-        import certifi  # noqa: PLC0415 - start-up time: needed where there is no store only
-
-        context.load_verify_locations(cafile=certifi.where())
+        context.load_verify_locations(cafile=bundled())
     return context
+
+
+def bundled() -> str:
+    """Return the file of the authorities that certifi lists, for a system that has none, such as a bare container."""
+    try:
+        import certifi  # noqa: PLC0415 - start-up time: few systems have no store
+    except ImportError as error:
+        raise ConnectError("there are no certificates to trust on this system: name a file of them") from error
+    return certifi.where()

@@ -97,6 +97,16 @@ async def test_redirects_are_followed() -> None:
     assert [request.split(b" ")[1] for request in requests] == [b"/one/", b"/two", b"/three?x=1", b"/four", b"/five"]
 
 
+@pytest.mark.parametrize(
+    ("to", "path"), [("/ü?q=é", b"/%C3%BC?q=%C3%A9"), ("/%C3%BC", b"/%C3%BC"), ("/a b", b"/a%20b")]
+)
+async def test_redirect_to_what_is_not_ascii(to: str, path: bytes) -> None:
+    requests: list[bytes] = []
+    async with site(redirecting(requests, to)) as found:
+        await found.get("http://a.example:PORT/")
+    assert requests[1].split(b" ")[1] == path
+
+
 async def test_redirects_have_a_bound() -> None:
     requests: list[bytes] = []
     async with site(redirecting(requests, *["/again"] * 10)) as found:

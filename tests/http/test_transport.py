@@ -9,7 +9,8 @@ from clawmesh.errors import ConnectError, ConnectionLostError, TransportError, T
 from clawmesh.http.dns import Address
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.target import Target
-from clawmesh.http.transport import Transport, open_transport
+from clawmesh.http.transport import Transport, open_transport, repeatable
+from clawmesh.http.wheel import NEVER
 from tests.http.peer import OK, Recorder, Talk, repeats, serve
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,26 @@ async def test_request_lost_on_a_used_connection_is_sent_again_only_if_it_asks_f
         else:
             assert (await ask(transport, peer.url, method=method)).status == 200
         assert (len(peer.talks), len(lost)) == (sent, 1)
+
+
+async def test_post_may_go_again_if_none_of_it_was_sent() -> None:
+    closed = anyio.Event()
+
+    async def script(talk: Talk) -> None:
+        await talk.close()
+        closed.set()
+
+    async with serve(script) as peer, open_transport() as transport:
+        origin = Target.parse(peer.url).origin
+        connection = await transport.connect(origin, Deadlines(), NEVER)
+        await closed.wait()
+        await connection.closed()
+        exchange = transport.prepare(Recorder(), Deadlines(), NEVER)
+        connection.begin(Target.parse(peer.url).request(b"{}"), exchange)
+        with pytest.raises(ConnectionLostError, match="before it was used"):
+            await exchange.done
+        assert repeatable("POST", exchange, connection)
+        transport.release(connection)
 
 
 async def test_request_lost_in_its_answer_is_not_sent_again() -> None:
@@ -182,6 +203,39 @@ async def test_closing_the_transport_ends_exchanges_and_refuses_new_ones() -> No
         with pytest.raises(TransportError, match="the transport is closed"):
             await ask(transport, peer.url)
     assert errors == ["the transport was closed during the exchange"]
+
+
+async def test_closing_the_transport_while_it_connects() -> None:
+    asked, go = anyio.Event(), anyio.Event()
+    errors: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        asked.set()
+        await go.wait()
+        return [("127.0.0.1", peer.port)]
+
+    async def fail() -> None:
+        try:
+            await ask(transport, peer.url)
+        except TransportError as error:
+            errors.append(str(error))
+
+    async with serve(repeats(OK)) as peer, anyio.create_task_group() as group:
+        async with open_transport(resolve=resolve) as transport:
+            group.start_soon(fail)
+            await asked.wait()
+        go.set()
+    assert errors == ["the transport was closed"]
+
+
+async def test_sink_that_raises_what_no_future_takes() -> None:
+    class Stopping(Recorder):
+        def feed(self, data: bytes) -> None:
+            raise StopIteration
+
+    async with serve(repeats(OK)) as peer, open_transport() as transport:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await transport.exchange(Target.parse(peer.url), b"", Stopping())
 
 
 async def test_error_inside_leaves_as_it_is() -> None:
