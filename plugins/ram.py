@@ -6,10 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from clawmesh import Fact, Memory, Services, ToolError
 
@@ -17,8 +16,7 @@ CHARACTERS = 8000
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     fact: Fact
     words: frozenset[str]
 

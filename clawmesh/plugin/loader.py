@@ -25,7 +25,6 @@ from clawmesh.plugin.source import Origin, Source, read
 from clawmesh.plugin.trust import Trust
 
 SLOW_SECONDS = 1.0
-HANGING_SECONDS = 10.0
 
 State: TypeAlias = Literal["loaded", "untrusted", "changed", "quarantined", "disabled", "missing"]
 
@@ -60,10 +59,12 @@ def load(
     clock: Clock,
     report: Callable[[Incident], None],
     disabled: Collection[str] = (),
+    patience: float = 10.0,
 ) -> Loaded:
     """Load every plugin that is trusted, whole and not disabled; the first to register a name has it.
 
-    `report` hears of slow imports, and of wrapper hooks that fail or are slow.
+    `report` hears of wrapper hooks that fail or are slow, of slow imports, and, from another thread, of an import
+    that is not done after `patience` seconds: none can be ended from here, but who waits should learn what for.
 
     Raises:
         PluginError: a plugins folder cannot be read.
@@ -71,7 +72,7 @@ def load(
     if folders.site.is_dir() and str(folders.site) not in sys.path:
         # Last, so that what is bundled wins.
         sys.path.append(str(folders.site))
-    loading = _Loading(trust, disabled, clock, report)
+    loading = _Loading(trust, disabled, clock, report, patience)
     for source in folders.sources():
         loading.add(source)
     hooks = Hooks(list(loading.manager.hooks()), report, clock)
@@ -82,7 +83,12 @@ class _Loading:
     """Loads one plugin after the other and keeps what they registered."""
 
     def __init__(
-        self, trust: Trust, disabled: Collection[str], clock: Clock, report: Callable[[Incident], None]
+        self,
+        trust: Trust,
+        disabled: Collection[str],
+        clock: Clock,
+        report: Callable[[Incident], None],
+        patience: float,
     ) -> None:
         self.manager = Manager()
         self.plugins: list[PluginInfo] = []
@@ -90,14 +96,14 @@ class _Loading:
         self._disabled = disabled
         self._clock = clock
         self._report = report
+        self._patience = patience
         self._registered: dict[tuple[Kind, str], tuple[Registration, Source]] = {}
 
     def add(self, source: Source) -> None:
         """Load a plugin, or write down why not."""
         info = PluginInfo(source.name, source.path, source.origin, "loaded")
         started = self._clock.monotonic()
-        # An import that hangs cannot be ended from here; whoever waits should at least learn what for.
-        watch = threading.Timer(HANGING_SECONDS, self._report, [Incident(source.name, "import", HANGING_SECONDS)])
+        watch = threading.Timer(self._patience, self._report, [Incident(source.name, "import", self._patience)])
         watch.daemon = True
         try:
             if source.origin == "user":

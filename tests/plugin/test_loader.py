@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from clawmesh.agent.hooks import Incident
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.loader import load
 from clawmesh.plugin.trust import Trust
@@ -190,6 +192,26 @@ def test_a_slow_import_is_reported(workshop: Workshop) -> None:
     assert [str(incident) for incident in workshop.incidents] == [
         "plugin lazy: import has taken 2.50 s; the whole mesh waits for it"
     ]
+
+
+def test_an_import_that_hangs_is_reported_while_it_does(workshop: Workshop) -> None:
+    reported = threading.Event()
+    sys.modules["clawmesh_plugins.tests_hang"] = module = type(sys)("clawmesh_plugins.tests_hang")
+    module.__dict__["wait"] = reported.wait
+    path = workshop.write(
+        "stuck.py", "from clawmesh_plugins.tests_hang import wait\nassert wait(20)\ndef after_tool(): ..."
+    )
+    workshop.trust(path)
+    incidents: list[str] = []
+
+    def report(incident: Incident) -> None:
+        incidents.append(str(incident))
+        reported.set()
+
+    trust = Trust.open(workshop.folders.trust)
+    loaded = load(workshop.folders, trust, clock=workshop.clock, report=report, patience=0.01)
+    assert loaded.plugins[0].state == "loaded"
+    assert incidents == ["plugin stuck: import has taken 0.01 s; the whole mesh waits for it"]
 
 
 def test_httpx_is_the_client_that_is_bundled(workshop: Workshop) -> None:
