@@ -27,6 +27,6 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    code = "import sys; sys.path.insert(0, '.'); import clawmesh; print([name for name in sys.modules if 'claw' in name])"
+    code = "import sys; sys.path += ['.']; import clawmesh; print([each for each in sys.modules if 'claw' in each])"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['clawmesh']\n"
