@@ -25,7 +25,9 @@ class Parser(argparse.ArgumentParser):
         choices = [str(choice) for choice in action.choices or ()]
         if choices and value not in choices:
             what = f'there is no {action.metavar or action.dest} "{value}"'
-            raise argparse.ArgumentError(None, what + did_you_mean(str(value), choices))
+            # Verbs without a help text are for our own child processes.
+            shown = [each.dest for each in getattr(action, "_choices_actions", ())] or choices
+            raise argparse.ArgumentError(None, what + did_you_mean(str(value), shown))
 
 
 def build() -> Parser:

@@ -34,6 +34,10 @@ def test_an_unknown_verb_of_a_group_names_the_nearest(capsys: pytest.CaptureFixt
     assert "Try 'clawmesh plugins --help'." in message
 
 
+def test_a_verb_for_child_processes_is_not_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "expected one of check, install, list, new, trust, untrust" in fail(capsys, "plugins", "fly")
+
+
 def test_a_missing_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the following arguments are required: agent" in fail(capsys, "ask")
 
