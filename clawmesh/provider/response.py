@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -108,7 +109,7 @@ class Response:
             )
         try:
             if self._cutter is not None:
-                self._cutter.close()
+                self._flush(self._cutter)
             elif self._body:
                 self._decoder.whole(b"".join(self._body))
             return self._decoder.reply()
@@ -119,6 +120,13 @@ class Response:
     def decided(self) -> bool:
         """Tell whether what has arrived settles the outcome, whatever may follow."""
         return self._decoder.complete or (self._status != 0 and self._status // 100 != 2)
+
+    def _flush(self, cutter: Cutter) -> None:
+        """Deliver a last event whose blank line is missing, as some servers leave it out; half of one is no event."""
+        if not self._decoder.complete:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                cutter.feed(b"\n\n")
+                cutter.close()
 
     def _open(self, data: bytes) -> None:
         self._opening += data

@@ -36,10 +36,9 @@ CLASSES: Mapping[str, type[BackendError]] = {
     "UnprocessableEntityError": BadRequestError,
     "RateLimitError": RateLimitError,
     "InternalServerError": ServerError,
-    # An error inside a stream has no status: the clients raise their base class.
-    "APIError": BackendError,
-    "APIStatusError": BackendError,
 }
+# Other names are base classes, which the clients raise for an error inside a stream, as it has no status.
+UNREADABLE = (ValueError, RuntimeError)
 # Ollama's client has one class for all of them, with the status in it.
 STATUSES: Mapping[int, type[BackendError]] = {
     400: BadRequestError,
@@ -71,8 +70,8 @@ def read_chat(recording: Recording) -> Reading:
         if recording.streamed:
             return _chat_stream(client.chat.completions.create(model="m", messages=[], stream=True))
         return _chat_whole(client.chat.completions.create(model="m", messages=[]))
-    except openai.APIError as error:
-        return Reading(error=CLASSES[type(error).__name__])
+    except (openai.APIError, *UNREADABLE) as error:
+        return Reading(error=CLASSES.get(type(error).__name__, BackendError))
 
 
 def _chat_whole(answer: ChatCompletion) -> Reading:
@@ -111,17 +110,23 @@ def _chat_stream(chunks: Iterable[ChatCompletionChunk]) -> Reading:
     calls: dict[int, list[str]] = {}
     for chunk in chunks:
         usage = _chat_usage(chunk.usage) if chunk.usage else usage
-        for choice in chunk.choices or ():
+        for choice in chunk.choices[:1] if chunk.choices else ():
             stop = choice.finish_reason or stop
             texts.append((choice.delta.content or "") + (choice.delta.refusal or ""))
             thoughts.append(_thoughts(choice.delta.model_extra or {}))
+            if choice.delta.function_call:
+                _grow(calls, -1, choice.delta.function_call)
             for call in choice.delta.tool_calls or ():
-                held = calls.setdefault(call.index, ["", ""])
                 if call.function:
-                    held[0] += call.function.name or ""
-                    held[1] += call.function.arguments or ""
+                    _grow(calls, call.index, call.function)
     named = tuple((name, arguments(text)) for name, text in calls.values())
     return Reading("".join(texts), "".join(thoughts), named, stop, usage)
+
+
+def _grow(calls: dict[int, list[str]], index: int, function: Any) -> None:
+    held = calls.setdefault(index, ["", ""])
+    held[0] += function.name or ""
+    held[1] += function.arguments or ""
 
 
 def _chat_usage(usage: Any) -> dict[str, int]:
@@ -145,8 +150,8 @@ def read_anthropic(recording: Recording) -> Reading:
             return _message(client.messages.create(model="m", messages=[], max_tokens=1))
         with client.messages.stream(model="m", messages=[], max_tokens=1) as stream:
             return _message(stream.get_final_message())
-    except anthropic.APIError as error:
-        return Reading(error=CLASSES[type(error).__name__])
+    except (anthropic.APIError, *UNREADABLE) as error:
+        return Reading(error=CLASSES.get(type(error).__name__, BackendError))
 
 
 def _message(answer: Any) -> Reading:
@@ -177,12 +182,12 @@ def read_responses(recording: Recording) -> Reading:
             return _response(asked)
         ends = [event for event in asked if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent)]
         return _response(ends[-1].response) if ends else Reading(error=BackendError)
-    except openai.APIError as error:
-        return Reading(error=CLASSES[type(error).__name__])
+    except (openai.APIError, *UNREADABLE) as error:
+        return Reading(error=CLASSES.get(type(error).__name__, BackendError))
 
 
 def _response(answer: Any) -> Reading:
-    if getattr(answer, "output", None) is None or answer.error:
+    if getattr(answer, "output", None) is None or answer.error or answer.status in ("failed", "cancelled"):
         return Reading(error=BackendError)
     contents = [content for item in answer.output if item.type == "message" for content in item.content]
     thoughts = [item for item in answer.output if item.type == "reasoning"]

@@ -34,7 +34,7 @@ class Recording(msgspec.Struct, frozen=True):
             return False
         if self.kind.startswith("ollama"):
             return self.body.count("\n{") > 0
-        return self.body.startswith(("data:", "event:", ":"))
+        return self.body.lstrip().startswith(("data:", "event:", "id:", "retry:", ":"))
 
     @property
     def fields(self) -> dict[str, str]:

@@ -74,6 +74,11 @@ def test_the_body_says_what_it_is(body: bytes, lines: bool, text: str) -> None:
     assert read([body[at : at + 1] for at in range(len(body))], lines=lines) == text
 
 
+@pytest.mark.parametrize("body", [b"data: x\n\ndata: y\n\n", b"data: x\n\ndata: y\n", b"data: x\n\ndata: y"])
+def test_the_last_event_may_lack_its_blank_line(body: bytes) -> None:
+    assert read([body]) == "event x; event y"
+
+
 @pytest.mark.parametrize("body", [b"", b"  \n", b"\xef\xbb", b"plain text"])
 def test_a_body_with_nothing_in_it_is_no_answer(body: bytes) -> None:
     with pytest.raises(TruncatedReplyError):
