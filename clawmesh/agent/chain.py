@@ -153,8 +153,11 @@ class _Call:
         self._emit(piece)
 
     def failure(self) -> BackendError:
-        """Return the last error, with those before it as notes."""
+        """Return the last error, with a note for each other one before it."""
         *earlier, last = self.errors
+        told = {(last.failure.backend, str(last))}
         for error in earlier:
-            last.add_note(f"before that, {error.failure.backend}: {error}")
+            if (said := (error.failure.backend, str(error))) not in told:
+                told.add(said)
+                last.add_note(f"before that, {said[0]}: {said[1]}")
         return last

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from clawmesh.http.target import Target
 from clawmesh.secret import Secret
 
 HIDDEN = "***"
+SHORTEST = 8  # characters: replacing less would tear ordinary words, and no real key is that short
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,12 @@ class Endpoint:
         return cls(
             url=f"{base.rstrip('/')}{path}{mark}{query}",
             headers={"content-type": "application/json", **key.headers, **plain},
-            secrets=tuple(secret.reveal() for secret in secrets if secret.reveal()),
+            secrets=tuple(secret.reveal() for secret in secrets if len(secret.reveal()) >= SHORTEST),
         )
 
     @property
     def target(self) -> Target:
         return Target.parse(self.url, headers=self.headers)
-
-    @property
-    def authority(self) -> str:
-        return urlsplit(self.url).netloc.rpartition("@")[2]
 
     def hide(self, text: str) -> str:
         """Return a text without the secrets: providers repeat keys in their errors."""
