@@ -15,7 +15,7 @@ from clawmesh.cli.console import Console
 from clawmesh.cli.finding import show
 from clawmesh.clock import SystemClock
 from clawmesh.config.load import load as load_config
-from clawmesh.config.location import locate
+from clawmesh.config.location import locate, prepare
 from clawmesh.config.model import PluginSettings
 from clawmesh.errors import PluginError, StorageError, UsageError
 from clawmesh.plugin import check as isolated_check
@@ -57,6 +57,7 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
 def new(arguments: argparse.Namespace, console: Console) -> int:
     """Write a small working plugin and trust it."""
     folders, _ = _folders(arguments, console)
+    prepare(folders.data)
     name = arguments.name
     if not fits(arguments.kind, name):
         wanted = re.sub(r"\W", "_", name).strip("_") or "plugin"
@@ -94,6 +95,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
 def trust(arguments: argparse.Namespace, console: Console) -> int:
     """Show what a plugin file is and allow it, as it is now, to run."""
     folders, _ = _folders(arguments, console)
+    prepare(folders.data)
     source = _users(folders.source(arguments.name), folders)
     snapshot = read(source)
     needs = script(source, snapshot).dependencies
@@ -112,6 +114,7 @@ def trust(arguments: argparse.Namespace, console: Console) -> int:
 def untrust(arguments: argparse.Namespace, console: Console) -> int:
     """Let a plugin run no more."""
     folders, _ = _folders(arguments, console)
+    prepare(folders.data)
     source = _users(folders.source(arguments.name), folders)
     Trust.open(folders.trust).remove(source)
     if console.as_json:
@@ -127,6 +130,7 @@ def install(arguments: argparse.Namespace, console: Console) -> int:
     from clawmesh.plugin.install import Site  # noqa: PLC0415
 
     folders, _ = _folders(arguments, console)
+    prepare(folders.data)
     source = _users(folders.source(arguments.name), folders)
     needs = script(source, read(source))
     if needs.dependencies and not console.as_json:

@@ -36,10 +36,9 @@ class Trust:
         """
         try:
             with file.open("rb") as stream:
-                status = os.fstat(stream.fileno())
-                if status.st_mode & 0o022:
-                    mode = f"{stat.S_IMODE(status.st_mode):04o}"
-                    raise PluginError(f"{file}: can be written by others (mode {mode}); check it, then chmod 600 it")
+                _check(file, os.fstat(stream.fileno()), "600")
+                # Who can write to the folder can put another file in its place.
+                _check(file.parent, file.parent.stat(), "700")
                 table = tomli.load(stream)
         except FileNotFoundError:
             return cls(file, {})
@@ -75,6 +74,14 @@ class Trust:
         except OSError as error:
             raise StorageError(f"{self.file}: cannot be written: {error.strerror}") from error
         return changed
+
+
+def _check(path: Path, status: os.stat_result, wanted: str) -> None:
+    if status.st_mode & 0o022:
+        mode = f"{stat.S_IMODE(status.st_mode):04o}"
+        raise PluginError(f"{path}: can be written by others (mode {mode}); check it, then chmod {wanted} it")
+    if status.st_uid not in (0, os.geteuid()):
+        raise PluginError(f"{path}: belongs to another user (uid {status.st_uid}); nothing that it says is trusted")
 
 
 def _damaged(file: Path, reason: str) -> PluginError:

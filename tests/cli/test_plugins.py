@@ -66,6 +66,7 @@ def test_a_new_plugin_cannot_be_changed_by_others(home: Home) -> None:
         os.umask(before)
     assert stat.S_IMODE((home.root / "plugins").stat().st_mode) == 0o755
     assert stat.S_IMODE((home.root / "plugins" / "mine.py").stat().st_mode) == 0o644
+    assert stat.S_IMODE((home.root / "data").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(

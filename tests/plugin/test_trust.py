@@ -37,6 +37,15 @@ def test_nobody_else_can_read_or_write_it(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()} == {0o600}
 
 
+def test_a_folder_that_others_can_write_trusts_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "trust.toml"
+    Trust.open(file).add(SOURCE, SNAPSHOT)
+    file.parent.chmod(0o777)
+    with pytest.raises(PluginError) as caught:
+        Trust.open(file)
+    assert str(caught.value) == f"{file.parent}: can be written by others (mode 0777); check it, then chmod 700 it"
+
+
 def test_a_file_that_others_can_write_trusts_nothing(tmp_path: Path) -> None:
     file = tmp_path / "trust.toml"
     Trust.open(file).add(SOURCE, SNAPSHOT)
