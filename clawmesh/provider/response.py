@@ -67,7 +67,7 @@ class Response:
     the protocol streams lines of JSON, and everything else is a stream of events.
     """
 
-    __slots__ = ("_body", "_cutter", "_decoder", "_feed", "_headers", "_lines", "_now", "_opening", "_size", "_status")
+    __slots__ = ("_body", "_cutter", "_decoder", "_headers", "_lines", "_now", "_opening", "_size", "_status")
 
     def __init__(self, decoder: Decoder, *, lines: bool, now: float) -> None:
         self._decoder = decoder
@@ -133,9 +133,9 @@ class Response:
         if BOM.startswith(self._opening):
             return
         start = self._opening.removeprefix(BOM).lstrip(BLANK)
+        self._opening = b""
         if not start:
             return
-        self._opening = b""
         if start.startswith((b"{", b"[")) and not self._lines:
             self._body = []
             self._collect(start)
