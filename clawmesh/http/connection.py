@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
             self._exchange.started = self._now()  # the peer owes no answer before it has the request
         if not self._closed:
             self._transport.write(data)
+        await asyncio.sleep(0)  # uvloop writes, and says that it has too much to write, when the loop turns
         if self._room is not None:
             await self._room
 
