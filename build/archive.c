@@ -17,7 +17,7 @@
 #define DAMAGED "%s is damaged: get the file again", archive_file
 
 struct trailer { char magic[16], id[16]; uint64_t manifest, contents; };
-struct entry { mode_t mode; off_t size; char path[PATH_MAX], fresh[PATH_MAX]; };
+struct entry { mode_t mode; off_t size; char path[PATH_MAX]; };
 
 static char archive_file[PATH_MAX]; /* this very executable */
 static char archive_id[17];         /* the same for the same contents: the beginning of their manifest's hash */
@@ -38,7 +38,8 @@ static void archive_open(void) {
     /* A bare container may have no /proc. */
     if (readlink("/proc/self/exe", archive_file, PATH_MAX - 1) < 0
         && !realpath((const char *)getauxval(AT_EXECFN), archive_file)) fail("cannot find its own file");
-    int file = open(archive_file, O_RDONLY | O_CLOEXEC);
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* this file still, if an update has just replaced it */
+    if (file < 0) file = open(archive_file, O_RDONLY | O_CLOEXEC);
     struct stat found;
     if (file < 0 || fstat(file, &found) < 0) fail("cannot read %s: %s", archive_file, strerror(errno));
     struct trailer end;
@@ -64,11 +65,19 @@ static int next(const char **cursor, struct entry *entry) {
     entry->size = strtoll(*cursor, &rest, 10);
     entry->mode = strtoul(rest, &rest, 8);
     const char *path = rest + strlen(" ");
-    int length = strchrnul(path, '\n') - path;
-    snprintf(entry->path, PATH_MAX, "%.*s", length, path);
-    snprintf(entry->fresh, PATH_MAX, "%.*s.new", length, path);
+    size_t length = strchrnul(path, '\n') - path;
+    if (length >= sizeof entry->path) fail(DAMAGED);
+    memcpy(entry->path, path, length);
+    entry->path[length] = '\0';
     *cursor = path + length + 1;
     return 1;
+}
+
+/* Returns the name that a file has until all of them are there and found good. */
+static const char *fresh(const struct entry *entry) {
+    static char path[PATH_MAX + sizeof ".new"];
+    snprintf(path, sizeof path, "%s.new", entry->path);
+    return path;
 }
 
 /* Says whether every file is in the directory with its size and mode: a library that was cut short would end the
@@ -99,7 +108,7 @@ static int write_entry(int directory, const struct entry *entry, ZSTD_DStream *s
         mkdirat(directory, entry->path, 0700); /* if it fails, so does the open below */
         *slash = '/';
     }
-    int file = openat(directory, entry->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int file = openat(directory, fresh(entry), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) return -1;
     int result = 0;
     for (off_t left = entry->size; left && !result;) {
@@ -127,10 +136,10 @@ static const char *archive_unpack(int directory) {
         result = stream ? write_entry(directory, &entry, stream, &open_frame) : -1;
     if (!result && open_frame) result = -1, errno = EBADMSG; /* the frame's end is where zstd compares its checksum */
     int cause = errno;
-    for (const char *cursor = manifest; result && next(&cursor, &entry);) unlinkat(directory, entry.fresh, 0);
+    for (const char *cursor = manifest; result && next(&cursor, &entry);) unlinkat(directory, fresh(&entry), 0);
     if (result && cause == EBADMSG) fail(DAMAGED);
     for (const char *cursor = manifest; !result && next(&cursor, &entry);)
-        if ((result = renameat(directory, entry.fresh, directory, entry.path)) < 0) cause = errno;
+        if ((result = renameat(directory, fresh(&entry), directory, entry.path)) < 0) cause = errno;
     ZSTD_freeDStream(stream);
     return result ? strerror(cause) : NULL;
 }

@@ -85,12 +85,12 @@ static void discard_others(const char *home) {
 
 /* Returns the directory with the whole archive in it; the caller holds the lock on its parent. */
 static int open_version(const char *home, const char *path, int lock, const char **reason) {
-    int version = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    int version = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (version >= 0 && archive_intact(version)) return version;
     if (version >= 0) close(version);
     if (flock(lock, LOCK_EX) < 0) return *reason = strerror(errno), -1;
     mkdir(path, 0700);
-    version = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    version = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (version < 0) return *reason = strerror(errno), -1;
     if (archive_intact(version)) return version; /* somebody else was faster */
     discard_others(home);
@@ -108,19 +108,21 @@ static const char *run(const char *home, char **arguments) {
     int lock = open_private(home, &reason);
     if (lock < 0) return reason;
     snprintf(path, sizeof path, "%s/%s", home, archive_id);
-    if (flock(lock, LOCK_SH) < 0) return strerror(errno);
-    int version = open_version(home, path, lock, &reason);
-    if (version < 0 || flock(version, LOCK_SH) < 0) return version < 0 ? reason : strerror(errno);
+    int version = flock(lock, LOCK_SH) < 0 ? (reason = strerror(errno), -1) : open_version(home, path, lock, &reason);
+    if (version >= 0 && flock(version, LOCK_SH) < 0) reason = strerror(errno), close(version), version = -1;
     close(lock);
+    if (version < 0) return reason;
+    int held = fcntl(version, F_DUPFD, 3); /* survives the exec, and is no standard stream, even if one is closed */
     snprintf(program, sizeof program, "%s/clawmesh", path);
-    snprintf(number, sizeof number, "%d", version);
+    snprintf(number, sizeof number, "%d", held);
     setenv("CLAWMESH_FILE", archive_file, 1);
     setenv("CLAWMESH_LOCK", number, 1);
     unsetenv("_PYI_ARCHIVE_FILE"); /* of a ClawMesh that started this one: PyInstaller would take over its settings */
     if (access("/proc/self/exe", F_OK) < 0) arguments[0] = program; /* PyInstaller's other way to find its file */
     execv(program, arguments);
-    close(version);
-    return strerror(errno);
+    reason = strerror(errno);
+    close(version), close(held);
+    return reason;
 }
 
 int main(int count, char **arguments) {

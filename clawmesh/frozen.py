@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from importlib.abc import Loader
@@ -18,6 +19,7 @@ from clawmesh.errors import StorageError
 HOOKED = ("inspect", "multiprocessing", "pkgutil")
 WORKER = ("--multiprocessing-fork", "from multiprocessing.", "import sys; from multiprocessing.")
 MANIFEST = "manifest"
+VERSION = "[0-9a-f]{16}"
 
 
 def prepare() -> None:
@@ -83,7 +85,7 @@ def executable() -> Path:
 def verify(folder: Path) -> Iterator[str]:
     """Yield one sentence for every file of the unpacked executable that is not as it was built.
 
-    `folder` is the one that holds `sys.executable`; its name begins with the manifest's own hash.
+    `folder` is the one that holds `sys.executable`. The launcher named it after the manifest's own hash.
 
     Raises StorageError if the folder has no readable manifest, as it has none when nothing was unpacked.
     """
@@ -91,7 +93,7 @@ def verify(folder: Path) -> Iterator[str]:
         manifest = (folder / MANIFEST).read_bytes()
     except OSError as error:
         raise StorageError(f"{folder / MANIFEST}: cannot be read: {error.strerror}") from error
-    if hashlib.sha256(manifest).hexdigest()[:16] != folder.name:
+    if re.fullmatch(VERSION, folder.name) and not hashlib.sha256(manifest).hexdigest().startswith(folder.name):
         yield f"{folder / MANIFEST}: does not belong to this folder"
         return
     for line in manifest.decode().splitlines():

@@ -58,6 +58,11 @@ signal.pause()"""
     assert process.returncode == 7
 
 
+def test_closed_standard_streams_stay_closed(unpacked: Program) -> None:
+    done = unpacked.run("--version", before=("sh", "-c", 'exec "$0" "$@" <&- 2>&-'))
+    assert (done.returncode, done.stdout.partition(" ")[0]) == (0, "clawmesh")
+
+
 # Places
 
 
