@@ -26,7 +26,7 @@ def anthropic(
     """Reach a model over the Messages API.
 
     Args:
-        base_url: The address before `/v1/messages`.
+        base_url: The address before `/v1/messages`, with or without the version.
         api_key: Sent as `x-api-key`.
         max_tokens: The longest answer, where the agent does not say; the API asks for a number.
         thinking_budget: Tokens to think with, for older models; 0 lets the model decide, as newer ones want it.

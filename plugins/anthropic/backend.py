@@ -28,5 +28,6 @@ def backend(services: Services, options: Options) -> HttpBackend:
         return Answer(voice, services.ids, options.provider)
 
     key = Key(options.api_key, header="x-api-key", prefix="")
-    endpoint = Endpoint.at(options.base_url, "/v1/messages", key, VERSION | dict(options.headers))
+    base = options.base_url.rstrip("/").removesuffix("/v1")
+    endpoint = Endpoint.at(base, "/v1/messages", key, VERSION | dict(options.headers))
     return HttpBackend(services, endpoint, Protocol(partial(encode, options), read), Deadlines(silence=options.silence))

@@ -309,10 +309,11 @@ def test_a_body_without_content_is_no_answer() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_request_over_the_wire() -> None:
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+async def test_a_request_over_the_wire(path: str) -> None:
     body = msgspec.json.encode({"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"})
     async with provider(Answer(body)) as asked, services() as host:
-        backend = anthropic(host, base_url=asked.url, api_key=Secret("k"), headers={"anthropic-beta": "b"})
+        backend = anthropic(host, base_url=asked.url + path, api_key=Secret("k"), headers={"anthropic-beta": "b"})
         reply = await backend.complete(HELLO, lambda piece: None)
     assert reply.message.text == "hi"
     head = asked.head.lower().split(b"\r\n")

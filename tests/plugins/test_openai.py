@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
 from clawmesh.abc.context import Services
-from clawmesh.errors import (
-    AuthenticationError,
-    UnreachableError,
-)
+from clawmesh.errors import AuthenticationError, UnreachableError
 from clawmesh.secret import Secret
 from plugins.openai import openai
+from tests.http.peer import Talk, serve
 
 from .provider import HELLO, Answer, provider, services
 
@@ -81,3 +80,39 @@ async def test_a_provider_that_repeats_the_key_does_not_give_it_away(host: Servi
             await backend.complete(HELLO, lambda piece: None)
     assert "sk-secret" not in repr(caught.value)
     assert (caught.value.failure.status, caught.value.failure.request_id) == (401, "r1")
+
+
+def half(*, then: anyio.Event) -> Callable[[Talk], Awaitable[None]]:
+    """Return a provider that says half an answer, falls silent, and tells when the connection is gone."""
+
+    async def script(talk: Talk) -> None:
+        await talk.answer(Answer(b"", pieces=[stream(delta("half"))], cut=True).wire)
+        await talk.gone()
+        then.set()
+
+    return script
+
+
+@pytest.mark.anyio
+async def test_cancelling_closes_the_connection(host: Services) -> None:
+    heard, closed = anyio.Event(), anyio.Event()
+    async with serve(half(then=closed)) as peer:
+        async with anyio.create_task_group() as group:
+            group.start_soon(openai(host, base_url=peer.url).complete, HELLO, lambda piece: heard.set())
+            await heard.wait()
+            group.cancel_scope.cancel()
+        await closed.wait()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("seconds", "silence", "reason"),
+    [(0.3, 60.0, "longer than 0.3 s in all"), (None, 0.3, "nothing arrived for 0.3 s")],
+)
+async def test_silence_in_mid_answer_ends(host: Services, seconds: float | None, silence: float, reason: str) -> None:
+    closed = anyio.Event()
+    async with serve(half(then=closed)) as peer:
+        backend = openai(host, base_url=peer.url, silence=silence)
+        with pytest.raises(UnreachableError, match=reason):
+            await backend.complete(msgspec.structs.replace(HELLO, seconds=seconds), lambda piece: None)
+        await closed.wait()
