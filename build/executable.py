@@ -97,4 +97,5 @@ def build_launcher() -> None:
     """Compile the launcher into a program that needs no library."""
     step("compiling the launcher")
     include = next(SOURCE.glob("zstandard-*/zstd"))
+    WORK.mkdir(exist_ok=True)
     run(*find_compiler("musl"), *FLAGS, "-I", include, "-o", LAUNCHER, LAUNCHER_SOURCE[0])
