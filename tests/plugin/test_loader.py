@@ -217,7 +217,7 @@ def test_an_import_that_hangs_is_reported_while_it_does(workshop: Workshop) -> N
 
 def test_httpx_is_the_client_that_is_bundled(workshop: Workshop) -> None:
     plugin = workshop.write(
-        "web",
+        "web.py",
         """
         import httpx, httpx2
         from httpx import AsyncClient
