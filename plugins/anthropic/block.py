@@ -50,7 +50,8 @@ class Block:
         elif delta.signature:
             self._value["signature"] = delta.signature
         elif delta.citation:
-            self._value["citations"] = [*(self._value.get("citations") or ()), delta.citation]
+            given = self._value.get("citations")
+            self._value["citations"] = [*(given if isinstance(given, list) else ()), delta.citation]
         elif delta.content is not None or delta.encrypted_content is not None:
             said = {"content": delta.content, "encrypted_content": delta.encrypted_content}
             self._value |= {name: text for name, text in said.items() if text is not None}

@@ -52,7 +52,8 @@ class Thoughts:
         """Take a content block of type `thinking` and return its text."""
         thinking = block.get("thinking")
         pieces = [{"text": thinking}] if isinstance(thinking, str) else thinking
-        shown = "".join(_shown(piece) for piece in pieces or () if isinstance(piece, dict))
+        listed = pieces if isinstance(pieces, list) else []
+        shown = "".join(_shown(piece) for piece in listed if isinstance(piece, dict))
         return self._keep("thinking", shown) if shown else ""
 
     def _keep(self, field: str, text: str) -> str:
