@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(console: Console, error: ClawmeshError) -> int:
     if console.debug:
-        traceback.print_exception(error)
+        sys.excepthook(type(error), error, error.__traceback__)
     elif console.as_json:
         console.json({"error": fault(error)})
     console.report(error)
@@ -54,6 +53,6 @@ def _fail(console: Console, error: ClawmeshError) -> int:
 
 def _break(console: Console, error: Exception) -> int:
     if console.debug:
-        traceback.print_exception(error)
+        sys.excepthook(type(error), error, error.__traceback__)
     console.error(f"this is a fault of ClawMesh itself: {type(error).__name__}: {error} (--debug shows where)")
     return 1
