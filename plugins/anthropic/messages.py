@@ -88,7 +88,7 @@ def _messages(options: Options, messages: Sequence[Message]) -> list[dict[str, A
 
 
 def _marked(options: Options, blocks: list[Any]) -> list[Any]:
-    if not options.cache or not blocks or not isinstance(blocks[-1], dict) or blocks[-1].get("type") in UNMARKED:
+    if not options.cache or not blocks or not isinstance(blocks[-1], dict) or str(blocks[-1].get("type")) in UNMARKED:
         return blocks
     return [*blocks[:-1], blocks[-1] | CACHED]
 
