@@ -59,7 +59,7 @@ class Shelf:
 class Pool:
     """Owns every connection of a transport.
 
-    What `acquire` returns is the caller's until it calls `release`, and counts until then or until it is lost idle.
+    What `take` and `open_new` return is the caller's until it calls `release`.
     """
 
     def __init__(self, dialer: Dialer, wheel: Wheel, bounds: Bounds) -> None:
@@ -88,18 +88,14 @@ class Pool:
             self._discard(connection)
         return None
 
-    async def acquire(self, origin: Origin, wait: float, connect: float) -> Connection:
-        """Return an idle connection or a new one; waits, first come first served, while all are in use.
+    async def open_new(self, origin: Origin, wait: float, connect: float) -> Connection:
+        """Return a connection that nobody used before, or one that someone else has just finished with.
+
+        Waits, first come first served, while all that the bounds allow are in use; `wait` and `connect` are in seconds.
 
         Raises:
-            TransportError: no connection could be had; `wait` and `connect` are in seconds.
+            TransportError: by type: no connection became free, or none could be made.
         """
-        if connection := self.take(origin):
-            return connection
-        return await self.open_new(origin, wait, connect)
-
-    async def open_new(self, origin: Origin, wait: float, connect: float) -> Connection:
-        """Return a connection that nobody used before, or one that someone else has just finished with."""
         if self._closed:
             raise TransportError("the transport is closed")
         given = None if self._reserve(origin) else await self._wait(origin, wait)
@@ -229,8 +225,8 @@ class Pool:
         return min(line, key=lambda entry: entry[1].ticket, default=None)
 
     def _tidy(self, origin: Origin) -> None:
-        shelf = self._shelves[origin]
-        if not shelf.waiters:
+        shelf = self._shelves.get(origin)
+        if shelf is not None and not shelf.waiters:
             self._waiting.pop(origin, None)
             if not shelf.open:
                 del self._shelves[origin]

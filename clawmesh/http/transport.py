@@ -44,6 +44,11 @@ class Transport:
         self._loop = asyncio.get_running_loop()
         self._others: dict[Guard, Transport] = {}
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections there are, used, idle and in the making."""
+        return self._pool.open + sum(other.connections for other in self._others.values())
+
     def guarded(self, policy: EgressPolicy) -> Transport:
         """Return a transport that reaches only what `policy` admits; it is closed with this one.
 

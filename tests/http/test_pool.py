@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import anyio
 import pytest
 
-from clawmesh.errors import ConnectError, ConnectionLostError, TransportTimeoutError
+from clawmesh.errors import ConnectError, ConnectionLostError, TransportError, TransportTimeoutError
 from clawmesh.http.dns import Address
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.target import Target
@@ -17,6 +18,15 @@ from clawmesh.http.transport import Transport, open_transport
 from tests.http.peer import OK, Peer, Recorder, Talk, repeats, serve
 
 pytestmark = pytest.mark.anyio
+
+ANSWERS = [
+    (OK,),
+    (OK + b"more",),
+    (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\nok\r\n", b"0\r\n\r\n"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",),
+    (b"garbage\r\n\r\n",),
+]
 
 
 class Gate:
@@ -198,3 +208,42 @@ async def test_thousand_requests_through_ten_connections() -> None:
             for _ in range(1000):
                 group.start_soon(ask, transport, peer.url)
         assert len(peer.talks) <= 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_place_is_lost_whatever_happens(seed: int) -> None:
+    """Cancel, reset, cut and delay at random; then all places must be there at once, and no more."""
+    places, chance = 8, random.Random(seed)
+    together = 0
+    full = anyio.Event()
+
+    async def script(talk: Talk) -> None:
+        nonlocal together
+        while True:
+            request = await talk.request()
+            if b"/together" in request:
+                together += 1
+                if together == places:
+                    full.set()
+                await full.wait()
+            await talk.send(*chance.choice(ANSWERS) if b"/chaos" in request else (OK,))
+            if b"/chaos" in request and chance.random() < 0.3:
+                if chance.random() < 0.5:
+                    talk.reset()
+                return
+
+    async def disturb() -> None:
+        with suppress(TransportError), anyio.CancelScope() as scope:
+            if chance.random() < 0.5:
+                asyncio.get_running_loop().call_later(chance.random() * 0.02, scope.cancel)
+            target = Target.parse(f"{peer.url}/chaos", method=chance.choice(["GET", "POST"]))
+            await transport.exchange(target, b"", Recorder(), Deadlines(wait=0.5, head=0.5, silence=0.5))
+
+    async with serve(script) as peer, open_transport(bounds=Bounds(per_origin=places)) as transport:
+        async with anyio.create_task_group() as group:
+            for _ in range(300):
+                group.start_soon(disturb)
+        async with anyio.create_task_group() as group:
+            for _ in range(places):
+                group.start_soon(ask, transport, f"{peer.url}/together")
+        assert transport.connections <= places
