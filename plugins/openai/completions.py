@@ -22,6 +22,7 @@ from clawmesh.provider.assembly import Ending, Voice, conclude
 
 from .calls import CallDelta, Calls, Function
 from .thoughts import Thoughts
+from .tokens import CompletionTokens
 
 STOPS: dict[str, Stop] = {
     "stop": "end",
@@ -56,42 +57,11 @@ class Choice(Struct):
     finish_reason: str | None = None
 
 
-class InputDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class Tokens(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: InputDetails | None = None
-    completion_tokens_details: OutputDetails | None = None
-
-    @property
-    def usage(self) -> Usage:
-        taken, given = self.prompt_tokens or 0, self.completion_tokens or 0
-        inputs = self.prompt_tokens_details or InputDetails()
-        outputs = self.completion_tokens_details or OutputDetails()
-        return Usage(
-            input_tokens=taken,
-            output_tokens=given,
-            cache_read_tokens=inputs.cached_tokens or 0,
-            cache_write_tokens=inputs.cache_write_tokens or 0,
-            reasoning_tokens=outputs.reasoning_tokens or 0,
-            total_tokens=self.total_tokens or taken + given,
-        )
-
-
 class Chunk(Struct):
     """One event of a stream, or a whole completion."""
 
     choices: list[Choice] | None = None
-    usage: Tokens | None = None
+    usage: CompletionTokens | None = None
     error: Any = None
     id: str | None = None
     model: str | None = None
@@ -130,7 +100,7 @@ class Completion:
         self._extra: Any = None
         self._choice: int | None = None
         self._finish: str | None = None
-        self._tokens: Tokens | None = None
+        self._tokens: CompletionTokens | None = None
         self._refused = self._done = False
         self._model = self._id = ""
 

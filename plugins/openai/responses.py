@@ -21,6 +21,7 @@ from clawmesh.provider import fault
 from clawmesh.provider.assembly import Ending, Voice, conclude
 
 from .item import Item, parts, refused
+from .tokens import ResponseTokens
 
 TEXTS = frozenset({"response.output_text.delta", "response.refusal.delta"})
 THOUGHTS = frozenset({"response.reasoning_text.delta", "response.reasoning_summary_text.delta"})
@@ -29,37 +30,6 @@ FAILURES = frozenset({"failed", "cancelled"})
 # A response that waits or runs in the background has said nothing yet: whoever asked may ask again.
 UNFINISHED = frozenset({"queued", "in_progress"})
 NOTHING = msgspec.Raw(b"null")
-
-
-class InputDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class Tokens(Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    input_tokens_details: InputDetails | None = None
-    output_tokens_details: OutputDetails | None = None
-
-    @property
-    def usage(self) -> Usage:
-        taken, given = self.input_tokens or 0, self.output_tokens or 0
-        inputs = self.input_tokens_details or InputDetails()
-        outputs = self.output_tokens_details or OutputDetails()
-        return Usage(
-            input_tokens=taken,
-            output_tokens=given,
-            cache_read_tokens=inputs.cached_tokens or 0,
-            cache_write_tokens=inputs.cache_write_tokens or 0,
-            reasoning_tokens=outputs.reasoning_tokens or 0,
-            total_tokens=self.total_tokens or taken + given,
-        )
 
 
 class Incomplete(Struct):
@@ -71,7 +41,7 @@ class Response(Struct):
     status: str | None = None
     error: Any = None
     incomplete_details: Incomplete | None = None
-    usage: Tokens | None = None
+    usage: ResponseTokens | None = None
     id: str | None = None
     model: str | None = None
 
