@@ -104,7 +104,9 @@ def test_a_read_only_root_is_no_obstacle(sandbox: Sandbox) -> None:
 
 
 def test_a_read_only_place_serves_if_it_was_unpacked_before(sandbox: Sandbox) -> None:
-    script = "mkdir /mnt/place; mount -t tmpfs none /mnt/place; /mnt/clawmesh --version; mount -o remount,ro /mnt/place"
+    script = (
+        "mkdir /mnt/place; mount -t tmpfs none /mnt/place; /mnt/clawmesh --version; mount -o remount,bind,ro /mnt/place"
+    )
     done = sandbox.run(f"{script}; /mnt/clawmesh --version", CLAWMESH_RUNTIME_DIR="/mnt/place", XDG_CACHE_HOME="/proc")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
 
