@@ -60,8 +60,9 @@ class Console:
             return text
         return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
 
-    def print(self, text: str = "") -> None:
-        self._write(text + "\n")
+    def print(self, text: str = "", *, end: str = "\n") -> None:
+        """Write our own text; foreign text in it must have been through `clean`."""
+        self._write(text + end)
 
     def stream(self, text: str, *styles: str) -> None:
         """Write a piece of foreign text at once, without its control characters where a terminal would obey them."""

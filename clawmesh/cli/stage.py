@@ -35,7 +35,7 @@ class Stage:
         sender = envelope.sender.partition("/")[0]
         if sender == OUTSIDE:
             self._console.print()
-        self._line(envelope, f"{self._name(sender)} → {self._name(envelope.to.agent)}  {envelope.message.text}", -1)
+        self._say(envelope, sender, envelope.to.agent, envelope.message.text, -1)
 
     def piece(self, envelope: Envelope, piece: Piece) -> None:
         match piece:
@@ -44,26 +44,24 @@ class Stage:
             case Text(text) if envelope.sender == OUTSIDE:
                 self._think(envelope)
                 if not self._streaming:
-                    self._console.stream(f"{self._name(envelope.to.agent)} → {OUTSIDE}  ")
+                    self._console.print(f"{self._name(envelope.to.agent)} → {OUTSIDE}  ", end="")
                     self._streaming = True
-                self._console.stream(text.replace("\n\n", "\n") if text.strip() else text, "bold")
+                self._console.stream(text.replace("\n\n", "\n"), "bold")
             case ToolCall():
                 self._think(envelope)
                 self._calls[f"{envelope.id}{piece.id}"] = piece
             case ToolResult() if piece.name not in MESH_TOOLS:
                 self._tools += 1
                 call = self._calls[f"{envelope.id}{piece.call}"]
-                self._line(
-                    envelope, f"{self._name(envelope.to.agent)} {call_line({'arguments': call.arguments}, piece)}"
-                )
+                shown = self._console.clean(call_line({"arguments": call.arguments}, piece))
+                self._line(envelope, f"{self._name(envelope.to.agent)} {shown}")
 
     def ended(self, envelope: Envelope, outcome: Outcome) -> None:
         self._think(envelope)
         self._break()
         if envelope.sender != OUTSIDE:
             said = outcome.message.text if outcome.message else f"{outcome.ending}: {outcome.error}"
-            sender = envelope.sender.partition("/")[0]
-            self._line(envelope, f"{self._name(envelope.to.agent)} → {self._name(sender)}  {said}")
+            self._say(envelope, envelope.to.agent, envelope.sender.partition("/")[0], said)
 
     def close(self, seconds: float) -> None:
         """Say what it came to, and what to try next."""
@@ -75,8 +73,11 @@ class Stage:
 
     def _think(self, envelope: Envelope) -> None:
         if thoughts := self._thoughts.pop(envelope.id, None):
-            thought = self._console.style(f"thinks: {''.join(thoughts)}", "dim")
+            thought = self._console.style(f"thinks: {self._console.clean(''.join(thoughts))}", "dim")
             self._line(envelope, f"{self._name(envelope.to.agent)} {thought}")
+
+    def _say(self, envelope: Envelope, sender: str, receiver: str, text: str, deeper: int = 0) -> None:
+        self._line(envelope, f"{self._name(sender)} → {self._name(receiver)}  {self._console.clean(text)}", deeper)
 
     def _line(self, envelope: Envelope, text: str, deeper: int = 0) -> None:
         self._break()
