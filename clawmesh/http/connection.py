@@ -29,11 +29,11 @@ class Connection(asyncio.Protocol):
         "_bounds",
         "_closed",
         "_exchange",
-        "_fileno",
         "_gone",
         "_idle_until",
         "_keep",
         "_lost",
+        "_made",
         "_now",
         "_on_lost",
         "_parser",
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._persistent = True
         self._closed = False
         self._gone = False
-        self._fileno = -1
+        self._made = False
         self._lost: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         if self._closing or self._now() >= self._idle_until:
             return False
         poll = select.poll()
-        poll.register(self._fileno, select.POLLIN)
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not poll.poll(0)
 
     def pause(self) -> None:
@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, without waiting for anything still to be written."""
         self._closed = True
-        if self._fileno >= 0:  # else there is no socket yet
+        if self._made:
             self._transport.abort()
 
     async def closed(self) -> None:
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not say that it is one
-        self._fileno = transport.get_extra_info("socket").fileno()
+        self._made = True
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange

@@ -33,13 +33,14 @@ class Dialer:
             ResourceError: no file descriptor or port is left.
             TransportTimeoutError: it took longer than `seconds`.
         """
-        with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
-            addresses = (await self._resolve(origin.host, origin.port))[:ADDRESSES]
-            if len(addresses) == 1:
-                return await self._open(origin, addresses[0], make)
-            return await self._race(origin, addresses, make)
-        assert scope.cancelled_caught
-        raise TransportTimeoutError(f"no connection to {origin} within {seconds:g} s", phase="connect")
+        try:
+            async with asyncio.timeout(seconds):  # half the price of anyio's, and paid for every connection
+                addresses = (await self._resolve(origin.host, origin.port))[:ADDRESSES]
+                if len(addresses) == 1:
+                    return await self._open(origin, addresses[0], make)
+                return await self._race(origin, addresses, make)
+        except TimeoutError as error:
+            raise TransportTimeoutError(f"no connection to {origin} within {seconds:g} s", phase="connect") from error
 
     async def _race(self, origin: Origin, addresses: Sequence[Address], make: Callable[[], Connection]) -> Connection:
         """Try address after address, the next when one fails or is slow; the first to answer wins (RFC 8305)."""

@@ -25,10 +25,15 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one transport may hold; past a bound there is an error of its own, never growth."""
+    """What one transport may hold; past a bound there is an error of its own, never growth.
+
+    `dials` is how many connections to one origin are made at the same time: more would overflow a server's queue of
+    those to be accepted, and each would take longer than its deadline.
+    """
 
     header_bytes: int = 64 * KIB
     body_bytes: int = 64 * MIB
     per_origin: int = 16_384
     connections: int = 16_384
+    dials: int = 256
     idle_seconds: float = 30.0

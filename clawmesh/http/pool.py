@@ -37,12 +37,13 @@ class Waiter:
 
 
 class Shelf:
-    """The connections of one origin: how many there are, which are idle, and who waits for one."""
+    """The connections of one origin: how many there are or are being made, which are idle, and who waits for one."""
 
-    __slots__ = ("idle", "open", "waiters")
+    __slots__ = ("dialling", "idle", "open", "waiters")
 
     def __init__(self) -> None:
         self.open = 0
+        self.dialling = 0
         self.idle: OrderedDict[Connection, None] = OrderedDict()  # the last used is used next, the first is the oldest
         self.waiters: OrderedDict[Waiter, None] = OrderedDict()
 
@@ -104,16 +105,8 @@ class Pool:
                 return given
             self._connections.discard(given)
             given.abort()
-        try:
-            connection = await self._dialer.dial(origin, lambda: self._make(origin), connect)
-        except BaseException:
-            self._vacate(origin)
-            raise
-        self._connections.add(connection)
-        if self._closed:
-            self._discard(connection)
-            raise TransportError("the transport was closed")
-        return connection
+            self._shelves[origin].dialling += 1
+        return await self._dial(origin, connect)
 
     def release(self, connection: Connection) -> None:
         """Give a connection back; one whose exchange is not complete, or was the last, is closed."""
@@ -136,13 +129,30 @@ class Pool:
         for connection in connections:
             await connection.closed()
 
+    async def _dial(self, origin: Origin, seconds: float) -> Connection:
+        """Make the connection that has been counted already."""
+        shelf = self._shelves[origin]
+        try:
+            connection = await self._dialer.dial(origin, lambda: self._make(origin), seconds)
+        except BaseException:
+            shelf.dialling -= 1
+            self._vacate(origin)
+            raise
+        shelf.dialling -= 1
+        self._connections.add(connection)
+        if self._closed:
+            self._discard(connection)
+            raise TransportError("the transport was closed")
+        self._serve()
+        return connection
+
     def _make(self, origin: Origin) -> Connection:
         return Connection(origin, self._bounds, self._wheel, self._lost)
 
     def _reserve(self, origin: Origin) -> bool:
         """Count one more connection, closing an idle one of another origin if that makes the room."""
         shelf = self._shelves.setdefault(origin, Shelf())
-        if shelf.waiters or shelf.open >= self._bounds.per_origin:
+        if shelf.waiters or not self._may_dial(shelf):
             return False
         while self._open >= self._bounds.connections:
             if not self._evict():
@@ -150,8 +160,12 @@ class Pool:
         self._count(shelf)
         return True
 
+    def _may_dial(self, shelf: Shelf) -> bool:
+        return shelf.open < self._bounds.per_origin and shelf.dialling < self._bounds.dials
+
     def _count(self, shelf: Shelf) -> None:
         shelf.open += 1
+        shelf.dialling += 1
         self._open += 1
 
     def _evict(self) -> bool:
@@ -183,6 +197,7 @@ class Pool:
 
     def _return(self, origin: Origin, given: Connection | None) -> None:
         if given is None:
+            self._shelves[origin].dialling -= 1
             self._vacate(origin)
         else:
             self._offer(given)
@@ -213,15 +228,20 @@ class Pool:
         self._shelves[origin].open -= 1
         self._open -= 1
         self._tidy(origin)
-        if self._open < self._bounds.connections and (following := self._next()):
+        self._serve()
+
+    def _serve(self) -> None:
+        """Let those who wait longest make connections, as many as the bounds allow."""
+        while self._waiting and self._open < self._bounds.connections and (following := self._next()):
             shelf, waiter = following
             self._count(shelf)
             waiter.granted.set_result(None)
 
     def _next(self) -> tuple[Shelf, Waiter] | None:
         """Return who has waited longest of all whose origin may have another connection."""
-        bound = self._bounds.per_origin
-        line = [(shelf, waiter) for shelf in self._waiting.values() if shelf.open < bound and (waiter := shelf.first())]
+        line = [
+            (shelf, waiter) for shelf in self._waiting.values() if self._may_dial(shelf) and (waiter := shelf.first())
+        ]
         return min(line, key=lambda entry: entry[1].ticket, default=None)
 
     def _tidy(self, origin: Origin) -> None:

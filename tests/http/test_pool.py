@@ -15,6 +15,7 @@ from clawmesh.http.dns import Address
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.target import Target
 from clawmesh.http.transport import Transport, open_transport
+from clawmesh.http.wheel import NEVER
 from tests.http.peer import OK, Peer, Recorder, Talk, repeats, serve
 
 pytestmark = pytest.mark.anyio
@@ -247,3 +248,53 @@ async def test_no_place_is_lost_whatever_happens(seed: int) -> None:
             for _ in range(places):
                 group.start_soon(ask, transport, f"{peer.url}/together")
         assert transport.connections <= places
+
+
+async def test_dials_to_one_origin_are_bounded_and_hold_up_no_other() -> None:
+    dialling: list[str] = []
+    go = anyio.Event()
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        if host == "slow.example":
+            dialling.append(host)
+            await go.wait()
+        return [("127.0.0.1", port)]
+
+    bounds = Bounds(dials=3)
+    async with serve(repeats(OK)) as peer, open_transport(bounds=bounds, resolve=resolve) as transport:
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(ask, transport, f"http://slow.example:{peer.port}/")
+            await anyio.wait_all_tasks_blocked()
+            await ask(transport, f"http://fast.example:{peer.port}/")
+            assert len(dialling) == 3
+            go.set()
+        assert len(peer.talks) <= 11
+
+
+async def test_connection_that_becomes_free_serves_one_who_waits_for_a_dial() -> None:
+    never = anyio.Event()
+    dials = 0
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        nonlocal dials
+        dials += 1
+        if dials > 1:
+            await never.wait()
+        return [("127.0.0.1", port)]
+
+    bounds = Bounds(dials=1)
+    async with serve(repeats(OK)) as peer, open_transport(bounds=bounds, resolve=resolve) as transport:
+        used = await transport.connect(Target.parse(peer.url).origin, Deadlines(), NEVER)
+        async with anyio.create_task_group() as stuck:
+            stuck.start_soon(ask, transport, peer.url)
+            await anyio.wait_all_tasks_blocked()
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, transport, peer.url)
+                await anyio.wait_all_tasks_blocked()
+                exchange = transport.prepare(Recorder(), Deadlines(), NEVER)
+                used.begin(Target.parse(peer.url).request(b""), exchange)
+                await exchange.done
+                transport.release(used)
+            stuck.cancel_scope.cancel()
+    assert dials == 2
