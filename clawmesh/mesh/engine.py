@@ -37,6 +37,7 @@ from clawmesh.messages import Emit, Message, Piece, Report
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
 PARKED_PUMPS = 256
+CLOSED = Outcome(Ending.DEAD, error=FailedError("the mesh was closed before the answer"))
 
 
 class Observer(Protocol):
@@ -82,6 +83,9 @@ class Engine:
             finally:
                 self._tasks = None
                 tasks.cancel_scope.cancel()
+                for mailbox in self._mailboxes.values():
+                    for delivery in mailbox.queue:
+                        delivery.end(CLOSED)
         if failure is not None:
             raise failure
 
@@ -151,6 +155,8 @@ class Engine:
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
         self.check(name)
+        if self._tasks is None:
+            raise FailedError("the mesh is closed")
         if any(address.agent == name for address in envelope.waiting):
             ring = " → ".join([*(address.agent for address in envelope.waiting), name])
             raise RingError(f"{name} cannot be asked: it waits for this very answer ({ring})")
@@ -184,8 +190,7 @@ class Engine:
             if not pump.done():
                 pump.set_result((address, mailbox))
                 return
-        if self._tasks is None:
-            raise FailedError("the mesh is closed")
+        assert self._tasks is not None  # or the envelope would not have been admitted
         self._tasks.start_soon(self._pump, address, mailbox)
 
     async def _pump(self, address: Address, mailbox: Mailbox) -> None:
@@ -204,16 +209,19 @@ class Engine:
     async def _deliver(self, delivery: Delivery) -> None:
         envelope = delivery.envelope
         remaining = envelope.deadline - self.clock.monotonic()
-        with anyio.CancelScope(deadline=anyio.current_time() + remaining) as delivery.scope:
-            if delivery.cancelled:
-                delivery.scope.cancel()
-            outcome = await self._handle(delivery)
-        if delivery.scope.cancelled_caught:
-            outcome = _interrupted(envelope, self.clock.monotonic())
-        delivery.scope = None
-        delivery.end(outcome)
-        for observer in self._observers:
-            observer.ended(envelope, outcome)
+        outcome = CLOSED
+        try:
+            with anyio.CancelScope(deadline=anyio.current_time() + remaining) as delivery.scope:
+                if delivery.cancelled:
+                    delivery.scope.cancel()
+                outcome = await self._handle(delivery)
+            if delivery.scope.cancelled_caught:
+                outcome = _interrupted(envelope, self.clock.monotonic())
+        finally:
+            delivery.scope = None
+            delivery.end(outcome)
+            for observer in self._observers:
+                observer.ended(envelope, outcome)
 
     async def _handle(self, delivery: Delivery) -> Outcome:
         try:

@@ -364,3 +364,19 @@ async def test_a_conversation_keeps_one_session_with_each_peer() -> None:
     async with mesh(handle) as engine:
         await ask(engine, "a")
     assert [str(address) for address in sessions] == ["a/s", "b/a.s", "b/a.s", "b/other"]
+
+
+async def test_closing_ends_what_runs_and_what_waits() -> None:
+    outcomes: list[Outcome] = []
+
+    async def one(engine: Engine) -> None:
+        outcomes.append(await ask(engine, "a"))
+
+    async with anyio.create_task_group() as tasks, mesh(routed(a=stuck)) as engine:
+        tasks.start_soon(one, engine)
+        tasks.start_soon(one, engine)
+        await anyio.wait_all_tasks_blocked()
+    assert [str(outcome.error) for outcome in outcomes] == ["the mesh was closed before the answer"] * 2
+    assert {outcome.ending for outcome in outcomes} == {Ending.DEAD}
+    with pytest.raises(FailedError, match="the mesh is closed"):
+        await ask(engine, "a")
