@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from steps import BUILD, ROOT, StepError, fingerprint, run, step
+from steps import BUILD, ROOT, StepError, exclusive, fingerprint, run, step
 
 REQUIREMENTS = BUILD / "requirements"
 # In this order: a later file keeps the versions that an earlier one has chosen.
@@ -23,15 +23,16 @@ def environment(name: str, *requirements: str) -> Path:
     python = home / "bin" / "python"
     stamps = {each: home / f"{each}.installed" for each in requirements}
     prints = {each: fingerprint([REQUIREMENTS / f"{each}.txt"]) for each in requirements}
-    installed = {each for each, stamp in stamps.items() if stamp.is_file()}
-    if not installed or any(stamps[each].read_text() != prints[each] for each in installed):
-        create(home)
-        installed = set()
-    for each in requirements:
-        if each not in installed:
-            step(f"installing build/requirements/{each}.txt into build/venv/{name}")
-            install(python, "--only-binary=:all:", "-r", REQUIREMENTS / f"{each}.txt")
-            stamps[each].write_text(prints[each])
+    with exclusive(f"venv-{name}"):
+        installed = {each for each, stamp in stamps.items() if stamp.is_file()}
+        if not installed or any(stamps[each].read_text() != prints[each] for each in installed):
+            create(home)
+            installed = set()
+        for each in requirements:
+            if each not in installed:
+                step(f"installing build/requirements/{each}.txt into build/venv/{name}")
+                install(python, "--only-binary=:all:", "-r", REQUIREMENTS / f"{each}.txt")
+                stamps[each].write_text(prints[each])
     return python
 
 

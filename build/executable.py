@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from environment import REQUIREMENTS, environment
-from steps import BUILD, ROOT, WORK, StepError, run, step, unless_done
+from steps import BUILD, ROOT, WORK, StepError, exclusive, run, step, unless_done
 
 EXECUTABLE = BUILD / "dist" / "clawmesh"
 FOLDER = WORK / "dist" / "clawmesh"
@@ -31,9 +31,10 @@ def build_executable() -> None:
     if sys.platform != "linux":
         raise StepError("the executable is for Linux and can only be built there")
     stamp = WORK / "executable.done"
-    if not EXECUTABLE.is_file():
-        stamp.unlink(missing_ok=True)
-    unless_done(stamp, inputs(), build)
+    with exclusive("executable"):
+        if not EXECUTABLE.is_file():
+            stamp.unlink(missing_ok=True)
+        unless_done(stamp, inputs(), build)
 
 
 def inputs() -> Iterator[Path]:
@@ -97,5 +98,4 @@ def build_launcher() -> None:
     """Compile the launcher into a program that needs no library."""
     step("compiling the launcher")
     include = next(SOURCE.glob("zstandard-*/zstd"))
-    WORK.mkdir(exist_ok=True)
     run(*find_compiler("musl"), *FLAGS, "-I", include, "-o", LAUNCHER, LAUNCHER_SOURCE[0])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,9 +41,9 @@ def run(*command: str | Path, environment: Mapping[str, str] | None = None) -> N
         raise StepError(f"{' '.join(words)}\nended with {done.returncode}; the end of its output:\n{tail}")
 
 
-def show(*command: str | Path) -> int:
+def show(*command: str | Path, environment: Mapping[str, str] | None = None) -> int:
     """Run a command in the project's folder with its output on the terminal and return its exit code."""
-    return subprocess.run([str(word) for word in command], cwd=ROOT).returncode
+    return subprocess.run([str(word) for word in command], cwd=ROOT, env=environment).returncode
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -62,3 +64,16 @@ def unless_done(stamp: Path, files: Iterable[Path], action: Callable[[], None]) 
     action()
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(current)
+
+
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """Let one process at a time make the thing of this name; the others wait, and then find it made."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / f"{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            step(f"waiting for another build of {name}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
