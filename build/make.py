@@ -12,13 +12,14 @@ Needs Python 3.11 or newer and nothing else: all packages go to build/venv, with
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from environment import environment, lock
 from executable import EXECUTABLE, build_executable
-from steps import StepError, show, step
+from steps import ROOT, StepError, show, step
 from supplies import fetch_model, install_tools
 
 VERBS = ("run", "test", "exe", "check", "bench", "lock")
@@ -51,7 +52,8 @@ def do(verb: str, rest: Sequence[str]) -> int:
         return check()
     if verb == "bench":
         build_executable()
-        return show(test_environment(), "build/bench.py", *rest)
+        # The references import the pieces of the suite that they share with it.
+        return show(test_environment(), "build/bench.py", *rest, environment={**os.environ, "PYTHONPATH": str(ROOT)})
     if verb == "lock":
         lock()
     else:
