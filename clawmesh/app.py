@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from inspect import isclass
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from clawmesh.abc.agent import Agent
@@ -44,8 +44,7 @@ from clawmesh.plugin.trust import Trust
 from clawmesh.runtime import settle
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """A mesh that runs, and what it was made from."""
 
     config: Config

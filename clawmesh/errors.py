@@ -43,8 +43,10 @@ ClawmeshError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class ClawmeshError(Exception):
@@ -53,8 +55,7 @@ class ClawmeshError(Exception):
     exit_code = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One fault in a configuration: where it is, what was found, what was expected."""
 
     message: str
@@ -145,8 +146,7 @@ class Recourse(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What is known of a failed model call.
 
     `retry_after` is in seconds; `code` is the provider's own word for the fault; `recourse` is set when the

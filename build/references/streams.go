@@ -43,24 +43,41 @@ type chunk struct {
 	} `json:"choices"`
 }
 
-// meter counts chunks and notes how long each was under way.
+// meter counts chunks and notes how long each was under way, and the part of them that came while all streams were.
 type meter struct {
-	chunks, failures, kib atomic.Int64
-	half                  int64
-	lags                  []int64
+	chunks, failures, begun, from, to, kib atomic.Int64
+	streams                                int64
+	lags                                   []int64
 }
 
-func (m *meter) hear(text string) error {
+func (m *meter) hear(text string, begun *bool) error {
 	written, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if err != nil {
 		return err
 	}
 	number := m.chunks.Add(1)
 	m.lags[number-1] = monotonic() - written
-	if number == m.half {
-		m.kib.Store(resident())
+	if !*begun {
+		*begun = true
+		if m.begun.Add(1) == m.streams {
+			m.from.Store(number)
+			m.kib.Store(resident())
+		}
 	}
 	return nil
+}
+
+func (m *meter) end() {
+	if m.from.Load() > 0 {
+		m.to.CompareAndSwap(0, m.chunks.Load())
+	}
+}
+
+func (m *meter) crowd() []int64 {
+	if from, to := m.from.Load(), m.to.Load(); from < to {
+		return m.lags[from:to]
+	}
+	return m.lags[:m.chunks.Load()]
 }
 
 // monotonic reads the clock that the provider stamps its chunks with; package time does not show it.
@@ -84,7 +101,7 @@ func processor() float64 {
 	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
 }
 
-func stream(client *http.Client, url, model string, m *meter) error {
+func stream(client *http.Client, url, model string, m *meter, begun *bool) error {
 	body := `{"model":"` + model + `","stream":true,"messages":[{"role":"user","content":"hello"}]}`
 	response, err := client.Post(url+"/chat/completions", "application/json", strings.NewReader(body))
 	if err != nil {
@@ -94,10 +111,10 @@ func stream(client *http.Client, url, model string, m *meter) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the provider answered %d", response.StatusCode)
 	}
-	return read(bufio.NewReader(response.Body), m)
+	return read(bufio.NewReader(response.Body), m, begun)
 }
 
-func read(body *bufio.Reader, m *meter) error {
+func read(body *bufio.Reader, m *meter, begun *bool) error {
 	done := false
 	for {
 		line, err := body.ReadSlice('\n')
@@ -120,7 +137,7 @@ func read(body *bufio.Reader, m *meter) error {
 			return err
 		}
 		if text := part.Choices[0].Delta.Content; text != "" {
-			if err := m.hear(text); err != nil {
+			if err := m.hear(text, begun); err != nil {
 				return err
 			}
 		}
@@ -128,30 +145,30 @@ func read(body *bufio.Reader, m *meter) error {
 }
 
 func run(client *http.Client, url string, streams, chunks, millis, rounds int) figures {
-	expected := int64(streams * chunks * rounds)
-	m := &meter{half: max(1, expected/2), lags: make([]int64, expected)}
+	m := &meter{streams: int64(streams), lags: make([]int64, streams*chunks*rounds)}
 	model := fmt.Sprintf("%dx%d", chunks, millis)
 	memory, started := resident(), processor()
 	var group sync.WaitGroup
 	for range streams {
 		group.Go(func() {
+			begun := false
 			for range rounds {
-				if stream(client, url, model, m) != nil {
+				if stream(client, url, model, m, &begun) != nil {
 					m.failures.Add(1)
 				}
 			}
+			m.end()
 		})
 	}
 	group.Wait()
 	cpu := processor() - started
-	heard := m.chunks.Load()
-	lags := m.lags[min(m.half, heard):heard] // by then all connections have been made
+	lags := m.crowd()
 	slices.Sort(lags)
 	lags = append(lags, 0)
 	last := len(lags) - 1
 	return figures{
 		Requests: streams * rounds, Failures: m.failures.Load(), Chunks: m.chunks.Load(), CPUSeconds: cpu,
-		KiBEach:  float64(m.kib.Load()-memory) / float64(streams),
+		KiBEach:  float64(max(m.kib.Load(), memory)-memory) / float64(streams),
 		LagP50ms: float64(lags[last/2]) / 1e6, LagP99ms: float64(lags[last*99/100]) / 1e6,
 	}
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 from clawmesh.abc.memory import Memory
 from clawmesh.clock import Clock
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from clawmesh.http.transport import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """What the host gives to every factory: a plugin's callable takes it as its positional-only parameter."""
 
     transport: Transport
@@ -28,8 +28,7 @@ class Services:
     data: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What one of several receivers said; `error` is set instead of `message` when it gave none."""
 
     address: str
@@ -64,8 +63,7 @@ class Verbs(Protocol):
         """Ask several at once. `first` and `quorum` (more than half) cancel the rest as soon as they have enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The surroundings of one tool call or one turn of a coded agent.
 
     `key` is the idempotency key of this very action: the same after a crash and a repeat.

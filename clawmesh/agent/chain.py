@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 
 import anyio
+from msgspec import Struct
 from msgspec.structs import replace
 
 from clawmesh.abc.backend import Backend, Reply, Request
@@ -17,8 +17,7 @@ from clawmesh.messages import Emit, Piece, Retraction
 JITTER = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One backend of a chain; `name` as in the configuration, `model` as this backend knows it."""
 
     name: str
@@ -26,8 +25,7 @@ class Link:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Setback:
+class Setback(Struct, frozen=True):
     """A try that failed, with its backend in the error, and what follows; both times are in seconds."""
 
     error: BackendError
@@ -36,8 +34,7 @@ class Setback:
     wait: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How often to try one backend, and the seconds to wait between: from `first`, doubled, up to `longest`.
 
     A provider that asks for more than `limit` is not waited for.
@@ -53,6 +50,9 @@ class Patience:
         return min(self.longest, self.first * 2.0 ** (tries - 1)) * (1 - JITTER * random.random())
 
 
+PATIENT = Patience()
+
+
 class Chain:
     """A backend made of backends: it asks the first, and the next where that one fails for good.
 
@@ -65,7 +65,7 @@ class Chain:
         clock: Clock,
         random: Random,
         report: Callable[[Setback], None] | None = None,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENT,
     ) -> None:
         self._links = links
         self._clock = clock

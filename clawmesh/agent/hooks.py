@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from clawmesh.abc.backend import Reply, Request
 from clawmesh.abc.context import Context
@@ -17,8 +18,7 @@ SLOW_SECONDS = 0.1
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """A plugin's function for the hook `name`; it takes those of the hook's values that `parameters` names.
 
     If a guard fails, the action is refused; the failure of any other hook leaves the value as it was.
@@ -31,8 +31,7 @@ class Hook:
     guard: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """A wrapper hook that failed (`error`) or took longer than 0.1 s (`seconds`)."""
 
     plugin: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from clawmesh.abc.context import Context
 from clawmesh.config.suggestion import did_you_mean
@@ -20,8 +20,7 @@ _ARGUMENT = re.compile(r"^(\w+)(?:\s*\([^)]*\))?:\s*(.*)$")
 _SHOWN = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One argument of a tool: its hint, its JSON Schema, and whether the model must give it."""
 
     name: str
@@ -30,8 +29,7 @@ class Parameter:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True):
     """All arguments of a tool; `context` says that the function's first parameter takes the `Context` instead."""
 
     tool: str

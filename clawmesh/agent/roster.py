@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from clawmesh.abc.agent import Agent
 from clawmesh.abc.backend import Backend
@@ -34,8 +35,7 @@ class Hooks(ModelHooks, ToolHooks, Protocol):
     """All wrapper hooks of the plugins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What agents are built from: everything that plugins registered and the configuration names."""
 
     agents: Mapping[str, AgentConfig]

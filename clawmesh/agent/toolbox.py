@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import anyio
@@ -46,7 +45,7 @@ class Toolbox:
         async def one(index: int, call: ToolCall) -> None:
             async with limiter:
                 # The key is made of the turn and the action, so that a repeat after a crash carries the same one.
-                own = replace(context, key=f"{context.key}.{call.id or index}")
+                own = structs.replace(context, key=f"{context.key}.{call.id or index}")
                 results[index] = await self._one(own, call)
                 context.emit(results[index])
 

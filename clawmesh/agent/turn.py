@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
+from msgspec import Struct
 
 from clawmesh.abc.backend import Backend, Reply, Request
 from clawmesh.abc.context import Context
@@ -27,8 +27,7 @@ class ModelHooks(Protocol):
     def after_model(self, agent: str, request: Request, reply: Reply) -> Reply: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mind:
+class Mind(Struct, frozen=True):
     """What an agent thinks and acts with; shared by all its sessions."""
 
     config: AgentConfig

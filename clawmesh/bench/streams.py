@@ -48,10 +48,10 @@ class Load:
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What a load took: processor seconds of this process, and memory while half of the chunks had come.
+    """What a load took: processor seconds of this process, memory once all streams were under way.
 
-    `lag` is from a chunk's writing by the provider to its text being heard, for the second half of the chunks: by then
-    all connections have been made.
+    `lag` is from a chunk's writing by the provider to its text being heard, while all streams were under way; or at
+    any time, if they never were all at once.
     """
 
     requests: int
@@ -66,48 +66,70 @@ class Figures(msgspec.Struct, frozen=True):
 class Meter:
     """Counts chunks and notes how long each was under way."""
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, streams: int) -> None:
         self.lags = array("q")
         self.failures = 0
-        self.kib = resident()
-        self._half = max(1, expected // 2)
-        self._before = self.kib
+        self._streams = streams
+        self._begun = 0
+        self._crowd = slice(0)
+        self._before = resident()
+        self._kib = 0
 
-    def hear(self, text: str) -> None:
-        self.lags.append(time.monotonic_ns() - int(text))
-        if len(self.lags) == self._half:
-            self.kib = resident()
+    def listener(self) -> Hear:
+        """Return what one stream calls with each piece of text."""
+        append, begun = self.lags.append, False
 
-    def figures(self, requests: int, streams: int, cpu: float) -> Figures:
-        lags = sorted(self.lags[self._half :]) or [0]
+        def hear(text: str) -> None:
+            nonlocal begun
+            append(time.monotonic_ns() - int(text))
+            if not begun:
+                begun = True
+                self._begin()
+
+        return hear
+
+    def end(self) -> None:
+        """Note that a stream has ended; with the first, they are no longer all under way."""
+        if self._crowd.stop is None:
+            self._crowd = slice(self._crowd.start, len(self.lags))
+
+    def figures(self, requests: int, cpu: float) -> Figures:
+        lags = sorted(self.lags[self._crowd] or self.lags) or [0]
         return Figures(
             requests=requests,
             failures=self.failures,
             chunks=len(self.lags),
             cpu_seconds=cpu,
-            kib_each=(self.kib - self._before) / streams,
+            kib_each=((self._kib or resident()) - self._before) / self._streams,
             lag_p50_ms=lags[len(lags) // 2] / 1e6,
             lag_p99_ms=lags[len(lags) * 99 // 100] / 1e6,
         )
 
+    def _begin(self) -> None:
+        self._begun += 1
+        if self._begun == self._streams:
+            self._crowd = slice(len(self.lags), None)
+            self._kib = resident()
+
 
 async def measure(load: Load, stream: Streamer) -> Figures:
     """Run a load and return what it took."""
-    requests = load.streams * load.rounds
-    meter = Meter(requests * load.chunks)
+    meter = Meter(load.streams)
 
     async def repeat() -> None:
+        hear = meter.listener()
         for _ in range(load.rounds):
             try:
-                await stream(load.model, meter.hear)
+                await stream(load.model, hear)
             except ClawmeshError:
                 meter.failures += 1
+        meter.end()
 
     started = time.process_time()
     async with asyncio.TaskGroup() as group:  # whose tasks weigh less: what is weighed is the client
         for _ in range(load.streams):
             group.create_task(repeat())
-    return meter.figures(requests, load.streams, time.process_time() - started)
+    return meter.figures(load.streams * load.rounds, time.process_time() - started)
 
 
 def resident() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -86,7 +85,7 @@ async def examine(subject: Subject) -> Finding:
     source = Source.at(Path(subject.path), "bundled" if subject.origin == "bundled" else "user")
     incidents: list[Incident] = []
     loaded = load(
-        replace(Folders.of(Path(subject.data)), apart=source),
+        msgspec.structs.replace(Folders.of(Path(subject.data)), apart=source),
         Trust(Path(), {str(source.path): subject.digest}),
         clock=SystemClock(),
         report=incidents.append,

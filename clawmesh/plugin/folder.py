@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 import clawmesh
 from clawmesh.config.suggestion import did_you_mean
@@ -15,8 +16,7 @@ from clawmesh.plugin.source import Source, find
 NAME = "plugins"
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """The folders that are searched for plugins, and where the data directory keeps what belongs to them."""
 
     bundled: Path

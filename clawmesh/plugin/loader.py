@@ -6,10 +6,12 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.agent.hooks import Hooks, Incident
 from clawmesh.clock import Clock
@@ -29,8 +31,7 @@ SLOW_SECONDS = 1.0
 State: TypeAlias = Literal["loaded", "untrusted", "changed", "quarantined", "disabled", "missing"]
 
 
-@dataclass(frozen=True, slots=True)
-class PluginInfo:
+class PluginInfo(Struct, frozen=True):
     """What became of one plugin: `reason` in a sentence, `traceback` where its own code failed."""
 
     name: str
@@ -43,8 +44,7 @@ class PluginInfo:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """All plugins: what they offer, their wrapper hooks, and the state of each."""
 
     catalogue: Catalogue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from clawmesh.abc.context import Services
 from clawmesh.abc.tool import ToolSpec
@@ -37,8 +38,7 @@ _WANTED: Mapping[Kind, str] = {
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Struct, frozen=True):
     """One thing that a plugin offers; `factory` makes it, or is it: an agent, and a tool that is a plain function."""
 
     kind: Kind

@@ -6,9 +6,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from clawmesh.errors import PluginError
 
@@ -20,8 +21,7 @@ INIT = "__init__.py"
 Origin: TypeAlias = Literal["bundled", "user"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A plugin on disk: `path` is its `.py` file, or the folder of a package."""
 
     name: str
@@ -42,8 +42,7 @@ class Source:
         return cls(path.stem if path.suffix == ".py" else path.name, path, origin)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A plugin's files as they were at one moment: names relative to its folder, contents, and one hash over all.
 
     The hash of a single file is the SHA-256 of its bytes. That of a package is the SHA-256 over `<SHA-256> <name>` and

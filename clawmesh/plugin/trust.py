@@ -7,12 +7,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import tomli
 import tomli_w
+from msgspec import Struct
 
 from clawmesh.errors import PluginError, StorageError
 from clawmesh.plugin.source import Snapshot, Source
@@ -20,8 +20,7 @@ from clawmesh.plugin.source import Snapshot, Source
 Standing: TypeAlias = Literal["trusted", "untrusted", "changed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """The trusted hashes by the plugin's absolute path, kept in a TOML file of mode 0600."""
 
     file: Path

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from clawmesh import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The arguments of the factory, by their names there."""
 
     base_url: str
@@ -19,8 +19,8 @@ class Options:
     max_tokens: int = 0
     thinking_budget: int = 0
     cache: bool = True
-    headers: Mapping[str, str | Secret] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str | Secret] = {}
+    body: Mapping[str, Any] = {}
     silence: float = 120.0
 
     @property

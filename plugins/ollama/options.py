@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from clawmesh import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The arguments of the factory, by their names there."""
 
     base_url: str
     api_key: Secret | None = None
     num_ctx: int | None = None
     keep_alive: str | None = None
-    headers: Mapping[str, str | Secret] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str | Secret] = {}
+    body: Mapping[str, Any] = {}
     silence: float = 120.0
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from clawmesh import Secret
 
@@ -13,15 +14,14 @@ HOST = "api.openai.com"
 API: TypeAlias = Literal["chat", "responses"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The arguments of the factory, by their names there."""
 
     base_url: str
     api_key: Secret | None = None
     api: API | None = None
-    headers: Mapping[str, str | Secret] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str | Secret] = {}
+    body: Mapping[str, Any] = {}
     silence: float = 120.0
 
     @property
