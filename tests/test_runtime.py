@@ -1,0 +1,47 @@
+"""How a process is set up, looked at in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from clawmesh.runtime import THRESHOLDS
+
+
+def said(code: str) -> list[str]:
+    """Return the words that a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_tune_sets_collection_and_raises_descriptors() -> None:
+    code = """
+import gc, resource
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+from clawmesh.runtime import tune
+tune()
+print(*gc.get_threshold(), resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard)
+"""
+    assert said(code) == [*map(str, THRESHOLDS), "True"]
+
+
+def test_settle_exempts_what_there_is() -> None:
+    code = """
+import gc
+from clawmesh.runtime import settle
+settle()
+print(gc.get_freeze_count() > 1000)
+"""
+    assert said(code) == ["True"]
+
+
+def test_loop_is_uvloop_where_there_is_one() -> None:
+    code = """
+import anyio, asyncio
+from clawmesh.runtime import loop_options
+async def main():
+    print(type(asyncio.get_running_loop()).__module__.partition(".")[0])
+anyio.run(main, backend_options=loop_options())
+"""
+    assert said(code) == ["uvloop"]
