@@ -56,11 +56,10 @@ async def _ask(app: App, arguments: argparse.Namespace, console: Console, messag
 
 def described(address: Address, outcome: Outcome, view: View) -> dict[str, Any]:
     """Return an answer, or how it failed, as `--json` shows it; `tool_calls` are those of the whole turn."""
-    calls = list(view.calls.values())
     if outcome.message is None:
-        return {"session": str(address), "error": fault(outcome.error), "tool_calls": calls}
+        return {"session": str(address), "error": fault(outcome.error), "tool_calls": view.calls}
     answer = {"session": str(address), "text": outcome.message.text, "reasoning": outcome.message.reasoning}
-    return {**answer, **to_builtins(outcome.report or Report()), "tool_calls": calls}
+    return {**answer, **to_builtins(outcome.report or Report()), "tool_calls": view.calls}
 
 
 def _text(given: str | None) -> tuple[Part, ...]:

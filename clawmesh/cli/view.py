@@ -26,23 +26,46 @@ class View:
         self._live = console.interactive and not console.as_json
         self._kind: type | None = None
         self._fresh = True
-        self.calls: dict[str, dict[str, Any]] = {}
+        self._said: list[str] = []
+        self.calls: list[dict[str, Any]] = []
 
     def piece(self, piece: Piece) -> None:
-        if isinstance(piece, ToolCall):
-            self.calls[piece.id] = {"id": piece.id, "name": piece.name, "arguments": piece.arguments}
-        elif isinstance(piece, ToolResult):
-            self.calls.setdefault(piece.call, {}).update(result=piece.text, failed=piece.failed)
+        call: dict[str, Any] = {}
+        match piece:
+            case Text(text):
+                self._said.append(text)
+            case ToolCall():
+                self.calls.append({"id": piece.id, "name": piece.name, "arguments": piece.arguments})
+            case ToolResult():
+                self._said.clear()
+                call = self._called(piece)
+                call.update(result=piece.text, failed=piece.failed)
+            case Retraction():
+                self._said.clear()
+                # Each call of a whole step has its result by now.
+                self.calls = [call for call in self.calls if "result" in call]
         if self._live:
-            self._show(piece)
+            self._show(piece, call)
 
     def finish(self, answer: str) -> None:
-        if self._live:
-            self._line()
-        else:
+        """End the answer; a terminal that has not seen it stream gets it now, as not every agent streams."""
+        if not self._live:
             self._console.print(answer)
+            return
+        self._line()
+        if answer != "".join(self._said):
+            self._stream(answer)
+            self._line()
 
-    def _show(self, piece: Piece) -> None:
+    def _called(self, result: ToolResult) -> dict[str, Any]:
+        """Return the first call of that id without a result: providers repeat ids, and leave them empty."""
+        for call in self.calls:
+            if call["id"] == result.call and "result" not in call:
+                return call
+        self.calls.append({"id": result.call, "name": result.name})
+        return self.calls[-1]
+
+    def _show(self, piece: Piece, call: dict[str, Any]) -> None:
         match piece:
             case Text(text):
                 self._turn_to(Text)
@@ -52,7 +75,7 @@ class View:
                 self._stream(text, "dim")
             case ToolResult() if not self._quiet:
                 self._turn_to(ToolResult)
-                self._stream(call_line(self.calls[piece.call], piece), "red" if piece.failed else "dim")
+                self._stream(call_line(call, piece), "red" if piece.failed else "dim")
             case Retraction(reason):
                 self._turn_to(Retraction)
                 self._stream(f"[starting again: {reason}]", "yellow")
