@@ -77,7 +77,7 @@ async def open_app(
         services = Services(transport, clock, ids, SystemRandom(), places.data)
         roster = Roster(_Workshop(config, loaded, services, environ).parts(warn))
         agents = {agent.name: agent.topics for agent in config.agents.values()}
-        async with open_engine(roster.handle, agents, config.mesh, clock, ids) as engine:
+        async with open_engine(roster.handle, agents, config.mesh, clock, ids, warn) as engine:
             settle()
             yield App(config, places, engine, roster, loaded.plugins, ids)
 
@@ -96,7 +96,7 @@ def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) ->
     trust = Trust.open(folders.trust)
     loaded = load(folders, trust, clock=SystemClock(), report=report, disabled=config.plugins.disabled)
     for plugin in loaded.plugins:
-        if plugin.state in ("quarantined", "missing"):
+        if plugin.state not in ("loaded", "disabled"):
             warn(f"plugin {plugin.name} is {plugin.state}: {plugin.reason}")
     return loaded
 

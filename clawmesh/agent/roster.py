@@ -22,6 +22,7 @@ from clawmesh.agent.transcript import Transcript
 from clawmesh.agent.turn import Mind, ModelHooks, Turn
 from clawmesh.config.model import AgentConfig
 from clawmesh.config.pattern import Names
+from clawmesh.errors import FailedError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
@@ -72,8 +73,7 @@ class Roster:
             memory=self._parts.memories[config.memory] if config.memory else None,
         )
         if coded := self._parts.coded.get(config.name):
-            answer = await coded(context, envelope.message)
-            return (Message.assistant(answer) if isinstance(answer, str) else answer), Report()
+            return _answer(config.name, await coded(context, envelope.message)), Report()
         return await self._turn(config, context, envelope.to, envelope.message)
 
     def transcript(self, address: Address) -> Transcript:
@@ -128,3 +128,12 @@ class Roster:
         """Return the agent's model at its first backend; another backend knows that under another name, if at all."""
         own = self._parts.models[backend]
         return (config.model or own) if backend == config.backend[0] else (own or config.model)
+
+
+def _answer(agent: str, answer: object) -> Message:
+    """Return what an agent written as code answered; its type checker may not have looked."""
+    if isinstance(answer, str):
+        return Message.assistant(answer)
+    if isinstance(answer, Message):
+        return answer if answer.role == "assistant" else Message("assistant", answer.parts)
+    raise FailedError(f"{agent} returned {type(answer).__name__}, expected a message or text")

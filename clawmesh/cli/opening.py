@@ -6,11 +6,15 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
+
 from clawmesh.app import App, open_app
 from clawmesh.cli.console import Console
 from clawmesh.config.load import load
 from clawmesh.config.location import locate
 from clawmesh.config.model import Config
+
+DRAIN_SECONDS = 30.0
 
 
 def configured(arguments: argparse.Namespace, console: Console) -> Config:
@@ -25,3 +29,8 @@ async def opened(arguments: argparse.Namespace, console: Console) -> AsyncIterat
     places = locate(arguments.config, arguments.data, console.environ)
     async with open_app(load(places.require(), console.environ), places, console.environ, console.error) as app:
         yield app
+        # What an agent has sent to others is to reach its outcome, too.
+        with anyio.move_on_after(DRAIN_SECONDS):
+            await app.engine.drained()
+        if app.engine.under_way:
+            console.error(f"{app.engine.under_way} messages between agents were not done yet and are dropped")

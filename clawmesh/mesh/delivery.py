@@ -11,22 +11,19 @@ from clawmesh.messages import Emit
 
 
 class Delivery:
-    """Carries an envelope to its outcome; `cancel` ends it early, queued or running."""
+    """Carries an envelope to its outcome; `scope` is there while a handler runs."""
 
-    __slots__ = ("cancelled", "emit", "envelope", "outcome", "scope")
+    __slots__ = ("emit", "ended", "envelope", "outcome", "scope")
 
     def __init__(self, envelope: Envelope, outcome: Future[Outcome], emit: Emit) -> None:
         self.envelope = envelope
         self.outcome = outcome
         self.emit = emit
         self.scope: anyio.CancelScope | None = None
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        if self.scope is not None:
-            self.scope.cancel()
+        self.ended = False
 
     def end(self, outcome: Outcome) -> None:
+        self.ended = True
+        # Whoever waited may have left, which cancels the future.
         if not self.outcome.done():
             self.outcome.set_result(outcome)

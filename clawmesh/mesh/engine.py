@@ -7,10 +7,11 @@ deadlines stand at the edges, around what a handler awaits.
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop
+import math
+from asyncio import CancelledError, Future, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
@@ -33,6 +34,8 @@ from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.mailbox import Mailbox
+from clawmesh.mesh.observer import Observer, Observers
+from clawmesh.mesh.wait import Waits
 from clawmesh.messages import Emit, Message, Piece, Report
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
@@ -40,21 +43,17 @@ PARKED_PUMPS = 256
 CLOSED = Outcome(Ending.DEAD, error=FailedError("the mesh was closed before the answer"))
 
 
-class Observer(Protocol):
-    """Sees what goes through the engine, as it happens; must return at once and never raise."""
-
-    def accepted(self, envelope: Envelope) -> None: ...
-
-    def piece(self, envelope: Envelope, piece: Piece) -> None: ...
-
-    def ended(self, envelope: Envelope, outcome: Outcome) -> None: ...
-
-
 class Engine:
     """Made by `open_engine`. `agents` maps each known agent to the topics that it follows."""
 
     def __init__(
-        self, handler: Handler, agents: Mapping[str, tuple[str, ...]], settings: MeshSettings, clock: Clock, ids: Ids
+        self,
+        handler: Handler,
+        agents: Mapping[str, tuple[str, ...]],
+        settings: MeshSettings,
+        clock: Clock,
+        ids: Ids,
+        warn: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -65,9 +64,13 @@ class Engine:
             for topic in topics:
                 self._followers.setdefault(topic, []).append(agent)
         self._handler = handler
+        self._warn = warn
         self._mailboxes: dict[Address, Mailbox] = {}
         self._parked: list[Future[tuple[Address, Mailbox]]] = []
-        self._observers: list[Observer] = []
+        self._observers = Observers(warn)
+        self._waits = Waits()
+        self._under_way = 0
+        self._drained: list[Future[None]] = []
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
@@ -83,14 +86,12 @@ class Engine:
             finally:
                 self._tasks = None
                 tasks.cancel_scope.cancel()
-                for mailbox in self._mailboxes.values():
-                    for delivery in mailbox.queue:
-                        delivery.end(CLOSED)
+                self._close()
         if failure is not None:
             raise failure
 
     def watch(self, observer: Observer) -> None:
-        self._observers.append(observer)
+        self._observers.add(observer)
 
     def followers(self, topic: str) -> Sequence[str]:
         return self._followers.get(topic, ())
@@ -98,16 +99,30 @@ class Engine:
     async def ask(
         self, to: Address, message: Message, *, sender: str, seconds: float | None = None, emit: Emit | None = None
     ) -> Outcome:
-        """Deliver a message from outside and return how it ended; pieces of the answer go to `emit` as they come."""
-        envelope = Envelope(
-            id=self.ids.new("env"),
-            sender=sender,
-            to=to,
-            kind="ask",
-            message=message,
-            deadline=self.clock.monotonic() + (seconds or self.settings.deadline),
+        """Deliver a message from outside and return how it ended; pieces of the answer go to `emit` as they come.
+
+        Raises:
+            UsageError: there is no such agent, or `seconds` is no time.
+        """
+        deadline = self.until(seconds)
+        id = self.ids.new("env")
+        return await self.request(
+            Envelope(id=id, sender=sender, to=to, kind="ask", message=message, deadline=deadline), emit
         )
-        return await self.conclude(await self.post(envelope, emit))
+
+    async def request(self, envelope: Envelope, emit: Emit | None = None) -> Outcome:
+        """Deliver an envelope and wait for its outcome until its deadline; leaving early ends the work for it.
+
+        Raises as `post` does, and RingError where the receiver waits for the asker.
+        """
+        if not envelope.waiting:
+            return await self._conclude(await self.post(envelope, emit))
+        asker = envelope.waiting[-1]
+        self._waits.add(asker, envelope.to)
+        try:
+            return await self._conclude(await self.post(envelope, emit))
+        finally:
+            self._waits.remove(asker, envelope.to)
 
     async def post(self, envelope: Envelope, emit: Emit | None = None) -> Delivery:
         """Accept an envelope into its session's mailbox, waiting for room until its deadline.
@@ -122,35 +137,66 @@ class Engine:
         mailbox = self._mailboxes.get(envelope.to)
         if mailbox is None:
             mailbox = self._mailboxes[envelope.to] = Mailbox(self.settings.mailbox)
-        if mailbox.full:
+        reserved = mailbox.full
+        if reserved:
             await self._room(mailbox, envelope)
         outcome: Future[Outcome] = get_running_loop().create_future()
         delivery = Delivery(envelope, outcome, self._emitter(envelope, emit))
-        mailbox.queue.append(delivery)
-        for observer in self._observers:
-            observer.accepted(envelope)
+        mailbox.put(delivery, reserved=reserved)
+        self._under_way += 1
+        self._observers.accepted(envelope)
         if not mailbox.active:
             self._activate(envelope.to, mailbox)
         return delivery
 
-    async def conclude(self, delivery: Delivery) -> Outcome:
-        """Wait for the outcome until the envelope's deadline; leaving early ends the work for it."""
+    async def drained(self) -> None:
+        """Wait until nothing is under way."""
+        if self._under_way:
+            drained: Future[None] = get_running_loop().create_future()
+            self._drained.append(drained)
+            await drained
+
+    @property
+    def under_way(self) -> int:
+        """How many envelopes have no outcome yet."""
+        return self._under_way
+
+    def until(self, seconds: float | None) -> float:
+        """Return the deadline that is so many seconds away, by default as `[mesh] deadline` says.
+
+        Raises:
+            UsageError: that is no time.
+        """
+        if seconds is None:
+            seconds = self.settings.deadline
+        if not (math.isfinite(seconds) and seconds > 0):
+            raise UsageError(f"{seconds} s is no time to wait; expected a number above 0")
+        return self.clock.monotonic() + seconds
+
+    def check(self, agent: str) -> None:
+        """Raise UsageError, naming the nearest one, if there is no such agent."""
+        if agent not in self._agents:
+            raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
+
+    async def _conclude(self, delivery: Delivery) -> Outcome:
         outcome: Outcome | None = None
         try:
             with anyio.move_on_after(delivery.envelope.deadline - self.clock.monotonic()):
                 outcome = await delivery.outcome
         finally:
             if outcome is None:
-                delivery.cancel()
+                self._abandon(delivery)
         if outcome is None:
             error = ExpiredError(f"no answer from {delivery.envelope.to} before the deadline")
             outcome = Outcome(Ending.EXPIRED, error=error)
         return outcome
 
-    def check(self, agent: str) -> None:
-        """Raise UsageError, naming the nearest one, if there is no such agent."""
-        if agent not in self._agents:
-            raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
+    def _abandon(self, delivery: Delivery) -> None:
+        if delivery.scope is not None:
+            delivery.scope.cancel()
+        elif not delivery.ended:
+            self._mailboxes[delivery.envelope.to].drop(delivery)
+            self._end(delivery, _interrupted(delivery.envelope, self.clock.monotonic()))
 
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
@@ -161,23 +207,34 @@ class Engine:
             ring = " → ".join([*(address.agent for address in envelope.waiting), name])
             raise RingError(f"{name} cannot be asked: it waits for this very answer ({ring})")
         if len(envelope.causes) >= self.settings.hops:
-            raise LimitError(
-                f"{len(envelope.causes)} messages led to this one; [mesh] hops allows no more", limit="hops"
-            )
+            led = len(envelope.causes)
+            raise LimitError(f"{led} messages led to this one; [mesh] hops allows no more", limit="hops")
 
     async def _room(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        with anyio.move_on_after(envelope.deadline - self.clock.monotonic()):
-            while mailbox.full:
-                room: Future[None] = get_running_loop().create_future()
-                mailbox.waiting.append(room)
+        """Wait in line; on return a place is reserved."""
+        room: Future[None] = get_running_loop().create_future()
+        mailbox.waiting.append(room)
+        came = False
+        try:
+            with anyio.move_on_after(envelope.deadline - self.clock.monotonic()):
                 await room
-            return
-        raise FullError(f"the mailbox of {envelope.to} stayed full ({mailbox.bound} messages) until the deadline")
+                came = True
+        finally:
+            if not came:
+                self._leave(mailbox, room, envelope.to)
+        if not came:
+            raise FullError(f"the mailbox of {envelope.to} stayed full ({mailbox.bound} messages) until the deadline")
+
+    def _leave(self, mailbox: Mailbox, room: Future[None], address: Address) -> None:
+        if room in mailbox.waiting:
+            mailbox.waiting.remove(room)
+        elif room.done() and not room.cancelled() and room.exception() is None:
+            mailbox.give_back()  # the turn came in the very moment of leaving
+        self._tidy(address, mailbox)
 
     def _emitter(self, envelope: Envelope, emit: Emit | None) -> Emit:
         def forward(piece: Piece) -> None:
-            for observer in self._observers:
-                observer.piece(envelope, piece)
+            self._observers.piece(envelope, piece)
             if emit is not None:
                 emit(piece)
 
@@ -198,13 +255,16 @@ class Engine:
             while mailbox.queue:
                 await self._deliver(mailbox.take())
             mailbox.active = False
-            if mailbox.idle:
-                del self._mailboxes[address]
+            self._tidy(address, mailbox)
             if len(self._parked) >= PARKED_PUMPS:
                 return
             work: Future[tuple[Address, Mailbox]] = get_running_loop().create_future()
             self._parked.append(work)
             address, mailbox = await work
+
+    def _tidy(self, address: Address, mailbox: Mailbox) -> None:
+        if mailbox.idle and self._mailboxes.get(address) is mailbox:
+            del self._mailboxes[address]
 
     async def _deliver(self, delivery: Delivery) -> None:
         envelope = delivery.envelope
@@ -212,18 +272,29 @@ class Engine:
         outcome = CLOSED
         try:
             with anyio.CancelScope(deadline=anyio.current_time() + remaining) as delivery.scope:
-                if delivery.cancelled:
-                    delivery.scope.cancel()
                 outcome = await self._handle(delivery)
             if delivery.scope.cancelled_caught:
                 outcome = _interrupted(envelope, self.clock.monotonic())
         finally:
             delivery.scope = None
-            delivery.end(outcome)
-            for observer in self._observers:
-                observer.ended(envelope, outcome)
+            self._end(delivery, outcome)
+
+    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+        delivery.end(outcome)
+        envelope = delivery.envelope
+        self._observers.ended(envelope, outcome)
+        if envelope.kind == "send" and outcome.ending is not Ending.ANSWERED:
+            # Nobody waits for this outcome, so nobody else would say it.
+            self._warn(f"what {envelope.sender} sent to {envelope.to} {outcome.ending}: {outcome.error}")
+        self._under_way -= 1
+        if not self._under_way:
+            for drained in self._drained:
+                if not drained.done():
+                    drained.set_result(None)
+            self._drained.clear()
 
     async def _handle(self, delivery: Delivery) -> Outcome:
+        to = delivery.envelope.to
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
             message, report = await self._handler(self, delivery)
@@ -231,11 +302,22 @@ class Engine:
             return Outcome(Ending.REFUSED, error=error)
         except ClawmeshError as error:
             return Outcome(Ending.FAILED, error=error)
-        except Exception as error:  # noqa: BLE001 - a coded agent may raise anything; one turn fails, the mesh goes on
-            failure = FailedError(f"{delivery.envelope.to} raised {type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a coded agent may raise anything; the mesh goes on
+            failure = FailedError(f"{to} raised {type(error).__name__}: {error}")
             failure.__cause__ = error
             return Outcome(Ending.FAILED, error=failure)
+        except CancelledError:
+            # Ours goes on from here; one that a task of the agent's own was cancelled with is that agent's failure.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return Outcome(Ending.FAILED, error=FailedError(f"{to} raised CancelledError"))
         return Outcome(Ending.ANSWERED, message, report)
+
+    def _close(self) -> None:
+        """End what no pump will take any more."""
+        for mailbox in self._mailboxes.values():
+            mailbox.close(FailedError("the mesh is closed"))
+            while mailbox.queue:
+                self._end(mailbox.queue.popleft(), CLOSED)
 
 
 def _interrupted(envelope: Envelope, now: float) -> Outcome:
@@ -246,8 +328,13 @@ def _interrupted(envelope: Envelope, now: float) -> Outcome:
 
 @asynccontextmanager
 async def open_engine(
-    handler: Handler, agents: Mapping[str, tuple[str, ...]], settings: MeshSettings, clock: Clock, ids: Ids
+    handler: Handler,
+    agents: Mapping[str, tuple[str, ...]],
+    settings: MeshSettings,
+    clock: Clock,
+    ids: Ids,
+    warn: Callable[[str], None],
 ) -> AsyncIterator[Engine]:
-    """Open an engine that gives each delivery to `handler`."""
-    async with Engine(handler, agents, settings, clock, ids).running() as engine:
+    """Open an engine that gives each delivery to `handler`; `warn` hears what nobody else would."""
+    async with Engine(handler, agents, settings, clock, ids, warn).running() as engine:
         yield engine

@@ -10,11 +10,11 @@ from typing import Literal
 import anyio
 
 from clawmesh.abc.context import Answer
-from clawmesh.errors import ClawmeshError, FailedError, PeerError
-from clawmesh.mesh.address import NAME, Address
+from clawmesh.errors import ClawmeshError, FailedError, MeshError, PeerError
+from clawmesh.mesh.address import SESSION, Address
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Envelope, Outcome
-from clawmesh.messages import Message
+from clawmesh.messages import Image, Message, Text
 
 
 class Sender:
@@ -40,8 +40,19 @@ class Sender:
             known = ", ".join(self._topics) or "none"
             raise PeerError(f"{self._received.to.agent} may not publish to {topic!r}; its topics: {known}")
         receivers = [agent for agent in self._engine.followers(topic) if agent != self._received.to.agent]
-        for agent in receivers:
-            await self._send(self._address(agent), message)
+        missed: list[str] = []
+
+        async def one(agent: str) -> None:
+            try:
+                await self._send(self._address(agent), message)
+            except MeshError as error:
+                missed.append(f"{agent}: {error}")
+
+        async with anyio.create_task_group() as tasks:
+            for agent in receivers:
+                tasks.start_soon(one, agent)
+        if missed:
+            raise FailedError(f"{len(missed)} of {len(receivers)} did not take it: {'; '.join(missed)}")
         return len(receivers)
 
     async def gather(
@@ -72,17 +83,14 @@ class Sender:
         async with anyio.create_task_group() as tasks:
             for name, address in zip(to, addresses, strict=True):
                 tasks.start_soon(one, name, address)
-        return answers
+        return sorted(answers, key=lambda answer: answer.message is None)
 
     async def _ask(self, to: Address, message: Message | str, seconds: float | None) -> Outcome:
         waiting = (*self._received.waiting, self._received.to)
-        return await self._engine.conclude(
-            await self._engine.post(self._envelope("ask", to, message, seconds, waiting))
-        )
+        return await self._engine.request(self._envelope("ask", to, message, seconds, waiting))
 
     async def _send(self, to: Address, message: Message | str) -> str:
-        # A sent message starts a life of its own: the deadline of what we are doing now is not its deadline.
-        delivery = await self._engine.post(self._envelope("send", to, message, self._engine.settings.deadline, ()))
+        delivery = await self._engine.post(self._envelope("send", to, message, None, ()))
         return delivery.envelope.id
 
     def _envelope(
@@ -93,15 +101,16 @@ class Sender:
         seconds: float | None,
         waiting: tuple[Address, ...],
     ) -> Envelope:
-        received, now = self._received, self._engine.clock.monotonic()
-        own = now + self._engine.settings.deadline if kind == "send" else received.deadline
+        received = self._received
+        until = self._engine.until(seconds)
         return Envelope(
             id=self._engine.ids.new("env"),
             sender=str(received.to),
             to=to,
             kind=kind,
-            message=Message.user(message) if isinstance(message, str) else message,
-            deadline=own if seconds is None else min(own, now + seconds),
+            message=_spoken(message),
+            # What is sent has a life of its own; what is asked must be answered while the asker still has time.
+            deadline=until if kind == "send" else min(until, received.deadline),
             causes=(*received.causes, received.id),
             waiting=waiting,
         )
@@ -116,7 +125,12 @@ class Sender:
     def _address(self, agent: str) -> Address:
         """Return the receiver's session that belongs to this conversation, so that it remembers what was said in it."""
         own = self._received.to
-        session = f"{own.agent}.{own.session}"
-        if not NAME.fullmatch(session):
-            session = hashlib.sha256(session.encode()).hexdigest()[:32]
-        return Address(agent, session)
+        session = f"{own.agent}~{own.session}"
+        return Address(agent, session if SESSION.fullmatch(session) else hashlib.sha256(session.encode()).hexdigest())
+
+
+def _spoken(message: Message | str) -> Message:
+    """Return what one agent says as what the other hears: its words and images, not its thoughts and calls."""
+    if isinstance(message, str):
+        return Message.user(message)
+    return Message("user", tuple(part for part in message.parts if isinstance(part, Text | Image)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
@@ -24,7 +25,7 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine, Handler, open_engine
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.sender import Sender
-from clawmesh.messages import Message, Piece, Report, Text
+from clawmesh.messages import Message, Piece, Reasoning, Report, Text
 from clawmesh.testing import seeded_ids
 
 pytestmark = pytest.mark.anyio
@@ -33,11 +34,15 @@ AGENTS: dict[str, tuple[str, ...]] = dict.fromkeys(("a", "b", "c"), ())
 
 @asynccontextmanager
 async def mesh(
-    handler: Handler, *, agents: dict[str, tuple[str, ...]] | None = None, settings: MeshSettings | None = None
+    handler: Handler,
+    *,
+    agents: dict[str, tuple[str, ...]] | None = None,
+    settings: MeshSettings | None = None,
+    warnings: list[str] | None = None,
 ) -> AsyncIterator[Engine]:
-    async with open_engine(
-        handler, agents or AGENTS, settings or MeshSettings(), SystemClock(), seeded_ids()
-    ) as engine:
+    warn = (warnings if warnings is not None else []).append
+    settings = settings or MeshSettings()
+    async with open_engine(handler, agents or AGENTS, settings, SystemClock(), seeded_ids(), warn) as engine:
         yield engine
 
 
@@ -363,7 +368,7 @@ async def test_a_conversation_keeps_one_session_with_each_peer() -> None:
 
     async with mesh(handle) as engine:
         await ask(engine, "a")
-    assert [str(address) for address in sessions] == ["a/s", "b/a.s", "b/a.s", "b/other"]
+    assert [str(address) for address in sessions] == ["a/s", "b/a~s", "b/a~s", "b/other"]
 
 
 async def test_closing_ends_what_runs_and_what_waits() -> None:
@@ -380,3 +385,154 @@ async def test_closing_ends_what_runs_and_what_waits() -> None:
     assert {outcome.ending for outcome in outcomes} == {Ending.DEAD}
     with pytest.raises(FailedError, match="the mesh is closed"):
         await ask(engine, "a")
+
+
+async def test_a_turn_that_never_waits_keeps_the_place_of_the_next_in_line() -> None:
+    gate = anyio.Event()
+    inside = 0
+
+    async def handle(_engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
+        nonlocal inside
+        inside += 1
+        assert inside == 1
+        if delivery.envelope.message.text == "first":
+            await gate.wait()
+        inside -= 1
+        return answer("")
+
+    outcomes: list[Outcome] = []
+
+    async def one(engine: Engine, text: str) -> None:
+        outcomes.append(await ask(engine, "a", text))
+
+    async with mesh(handle, settings=MeshSettings(mailbox=1)) as engine, anyio.create_task_group() as tasks:
+        for text in ("first", "second", "third", "fourth"):
+            tasks.start_soon(one, engine, text)
+            await anyio.wait_all_tasks_blocked()
+        gate.set()
+    assert [outcome.ending for outcome in outcomes] == [Ending.ANSWERED] * 4
+
+
+async def test_whoever_leaves_the_queue_makes_room() -> None:
+    async with mesh(routed(a=stuck), settings=MeshSettings(mailbox=1)) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, engine, "a")
+        await anyio.wait_all_tasks_blocked()
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as leaving:
+                leaving.start_soon(ask, engine, "a")
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+        assert engine.under_way == 1
+        outcome = await ask(engine, "a", seconds=0.01)
+        assert outcome.ending is Ending.EXPIRED
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), asyncio.CancelledError()])
+async def test_an_agent_that_ends_or_cancels_itself_ends_nothing_else(error: BaseException) -> None:
+    async def leave(_sender: Sender, _text: str) -> str:
+        raise error
+
+    async with mesh(routed(a=leave, b=echo)) as engine:
+        outcome = await ask(engine, "a")
+        assert outcome.ending is Ending.FAILED
+        assert f"a/s raised {type(error).__name__}" in str(outcome.error)
+        assert (await ask(engine, "b")).ending is Ending.ANSWERED
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 0.0, -1.0])
+async def test_what_is_no_time_to_wait_is_refused(seconds: float) -> None:
+    async with mesh(routed(a=echo)) as engine:
+        with pytest.raises(UsageError, match="is no time to wait"):
+            await ask(engine, "a", seconds=seconds)
+
+
+async def test_an_observer_that_raises_is_dropped_and_named() -> None:
+    class Clumsy:
+        def accepted(self, envelope: Envelope) -> None:
+            raise OSError("disk full")
+
+        def piece(self, envelope: Envelope, piece: Piece) -> None: ...
+
+        def ended(self, envelope: Envelope, outcome: Outcome) -> None: ...
+
+    warnings: list[str] = []
+    async with mesh(routed(a=echo), warnings=warnings) as engine:
+        engine.watch(Clumsy())
+        assert (await ask(engine, "a")).ending is Ending.ANSWERED
+        await ask(engine, "a")
+    assert warnings == ["Clumsy watches the mesh no more: OSError: disk full"]
+
+
+async def test_an_answer_can_be_passed_on_to_the_next_agent() -> None:
+    heard: list[Message] = []
+
+    async def handle(engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
+        if delivery.envelope.to.agent == "a":
+            sender = Sender(engine, delivery.envelope, peers=("*",), topics=())
+            return await sender.ask("c", await sender.ask("b", "hi")), Report()
+        heard.append(delivery.envelope.message)
+        return Message("assistant", (Reasoning("hm"), Text("from b"))), Report()
+
+    async with mesh(handle) as engine:
+        await ask(engine, "a")
+    assert heard[1] == Message.user("from b")
+
+
+async def test_a_failed_send_is_said_and_draining_waits_for_it() -> None:
+    async def tell(sender: Sender, _text: str) -> str:
+        return await sender.send("b", "news")
+
+    async def fail(_sender: Sender, _text: str) -> str:
+        await anyio.lowlevel.checkpoint()
+        raise ToolError("no ink")
+
+    warnings: list[str] = []
+    async with mesh(routed(a=tell, b=fail), warnings=warnings) as engine:
+        await ask(engine, "a")
+        assert engine.under_way == 1
+        await engine.drained()
+    assert warnings == ["what a/s sent to b/a~s failed: no ink"]
+
+
+async def test_a_ring_through_a_message_that_was_sent_is_refused_too() -> None:
+    refused: list[str] = []
+    done = anyio.Event()
+
+    async def handle(engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
+        sender = Sender(engine, delivery.envelope, peers=("*",), topics=())
+        if delivery.envelope.to.agent == "a":
+            await sender.send("b/x", "begin")
+            return await sender.ask("b/x", "and tell me"), Report()
+        if delivery.envelope.message.text == "begin":
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(RingError) as raised:
+                await sender.ask("a/s", "what?")
+            refused.append(str(raised.value))
+            done.set()
+        return answer("told")
+
+    async with mesh(handle) as engine:
+        outcome = await ask(engine, "a")
+        await done.wait()
+    assert outcome.ending is Ending.ANSWERED
+    assert refused == ["a/s cannot be asked: it waits for this very answer (b/x → a/s → b/x)"]
+
+
+async def test_whoever_waits_for_room_hears_that_the_mesh_is_closed() -> None:
+    errors: list[str] = []
+
+    async def one(engine: Engine) -> None:
+        try:
+            await ask(engine, "a")
+        except FailedError as error:
+            errors.append(str(error))
+
+    async with (
+        anyio.create_task_group() as tasks,
+        mesh(routed(a=stuck), settings=MeshSettings(mailbox=1)) as engine,
+    ):
+        for _ in range(3):
+            tasks.start_soon(one, engine)
+            await anyio.wait_all_tasks_blocked()
+    assert errors == ["the mesh is closed"]
