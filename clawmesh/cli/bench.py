@@ -17,7 +17,7 @@ def bench(arguments: argparse.Namespace, console: Console) -> int:
     """Run a suite; 1 if a figure misses its goal."""
 
     def progress(text: str) -> None:
-        console.note(console.style(f"measuring {text}", "dim"))
+        console.note(f"measuring {text}", "dim")
 
     result = Result(backends.NAME, Machine(), backends.run(arguments.streams, progress))
     if console.as_json:

@@ -104,7 +104,7 @@ class _Chat:
             case "/history":
                 for message in self._app.roster.transcript(self._address).messages:
                     if message.text:
-                        self._console.note(f"{message.role}: {self._console.clean(message.text)}")
+                        self._console.note(f"{message.role}: {message.text}")
             case "/usage":
                 self._console.note(f"{self._usage.input_tokens} tokens in, {self._usage.output_tokens} out")
             case _:

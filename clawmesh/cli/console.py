@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -13,6 +14,8 @@ from clawmesh.errors import BackendError, ClawmeshError
 
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What JSON need not escape, and still must reach neither a terminal nor an encoder: DEL, C1 and lone surrogates.
+_UNSAFE = re.compile(r"[\x7f-\x9f\ud800-\udfff]")
 _STYLES = {
     "bold": "1",
     "dim": "2",
@@ -48,7 +51,7 @@ class Console:
         self.debug = debug
         self.interactive = output.isatty()
         self.abandoned = False
-        self._colour = self.interactive and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
+        self._colourful = "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
     @property
     def width(self) -> int:
@@ -56,9 +59,7 @@ class Console:
 
     def style(self, text: str, *styles: str) -> str:
         """Return the text in the styles named (bold, dim, red, ...) if the terminal shows them."""
-        if not self._colour or not styles:
-            return text
-        return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
+        return _styled(text, styles) if self.interactive and self._colourful else text
 
     def print(self, text: str = "", *, end: str = "\n") -> None:
         """Write our own text; foreign text in it must have been through `clean`."""
@@ -70,12 +71,15 @@ class Console:
         self.flush()
 
     def clean(self, text: str) -> str:
-        """Return foreign text without control characters if this is a terminal; a pipe gets it as it is."""
+        """Return foreign text for `print`: without control characters, but a pipe gets it as it is."""
         return _CONTROL.sub("", text) if self.interactive else text
 
-    def note(self, text: str) -> None:
-        """Write a line for the person, apart from the result."""
+    def note(self, text: str, *styles: str) -> None:
+        """Write a line for the person, apart from the result; the text may be foreign."""
         self.flush()
+        if self._errors.isatty():
+            text = _CONTROL.sub("", text)
+            text = _styled(text, styles) if self._colourful else text
         self._errors.write(text + "\n")
         self._errors.flush()
 
@@ -94,10 +98,13 @@ class Console:
             self.note(f"  {note}")
 
     def json(self, value: Any) -> None:
-        self._write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+        """Write a value on one line; numbers that JSON does not have become null."""
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
+        self._write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
     def table(self, rows: Sequence[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
-        """Print columns, each as wide as its widest cell; the last one runs free."""
+        """Print columns of any text, each as wide as its widest cell; the last one runs free."""
+        rows = [tuple(map(self.clean, row)) for row in rows]
         widths = [max(map(len, column)) for column in zip(*([head] if head else []), *rows, strict=True)]
         for row in [head, *rows] if head else rows:
             cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
@@ -132,3 +139,18 @@ def fault(error: ClawmeshError | None) -> dict[str, Any]:
         failure = error.failure
         return {**facts, "backend": failure.backend, "status": failure.status, "code": failure.code}
     return facts
+
+
+def _styled(text: str, styles: Sequence[str]) -> str:
+    return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m" if styles else text
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+    return value

@@ -13,18 +13,18 @@ from clawmesh.plugin.source import Source
 
 
 def show(finding: Finding, source: Source, console: Console) -> None:
-    console.print(console.style(str(source.path), "bold"))
+    console.print(console.style(console.clean(str(source.path)), "bold"))
     for offer in finding.offers:
         _show_offer(offer, console)
     if finding.hooks:
-        console.print(f"hooks: {', '.join(finding.hooks)}")
+        console.print(console.clean(f"hooks: {', '.join(finding.hooks)}"))
     for verdict in finding.examples:
         example = msgspec.json.encode(verdict.example).decode()
         console.print(console.clean(f"{'passed' if verdict.ok else 'FAILED'} {example}"))
         if not verdict.ok:
             console.print(console.clean(f"  found    {verdict.found}\n  expected {verdict.expected}"))
     for incident in finding.incidents:
-        console.print(incident)
+        console.print(console.clean(incident))
     if finding.printed:
         console.print(console.clean(f"it printed:\n{finding.printed}"))
     if finding.reason:

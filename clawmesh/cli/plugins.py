@@ -49,7 +49,7 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
     console.table(rows, head=("PLUGIN", "ORIGIN", "STATE", "REGISTERS"))
     for plugin in loaded.plugins:
         if plugin.traceback:
-            console.print(f"\n{plugin.name}:\n{plugin.traceback.rstrip()}")
+            console.print(console.clean(f"\n{plugin.name}:\n{plugin.traceback.rstrip()}"))
     console.note(f"your plugins are read from {' and '.join(map(str, folders.user))}")
     return 0
 

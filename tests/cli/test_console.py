@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import io
+import json
+
+import pytest
 
 from clawmesh.cli.console import Console
+from clawmesh.errors import FailedError
 
 
 class Terminal(io.StringIO):
@@ -43,3 +47,47 @@ def test_tables_line_up() -> None:
     output = io.StringIO()
     Console(output, io.StringIO(), {}).table([("a", "long cell", "x"), ("bbb", "c", "y")], head=("A", "B", "C"))
     assert output.getvalue() == "A    B          C\na    long cell  x\nbbb  c          y\n"
+
+
+@pytest.mark.parametrize("output", [Terminal, io.StringIO])
+@pytest.mark.parametrize("errors", [Terminal, io.StringIO])
+def test_each_stream_is_cleaned_where_it_is_a_terminal(output: type[io.StringIO], errors: type[io.StringIO]) -> None:
+    out, err = output(), errors()
+    console = Console(out, err, {"NO_COLOR": "1"})
+    console.print(console.clean("\x1b[2Ja"))
+    console.error("\x1b]0;b\x07")
+    fault = FailedError("c\x9b")
+    fault.add_note("\x07d")
+    console.report(fault)
+    assert out.getvalue() == ("a\n" if output is Terminal else "\x1b[2Ja\n")
+    clean = "clawmesh: 0;b\nclawmesh: c\n  d\n"
+    assert err.getvalue() == (clean if errors is Terminal else "clawmesh: \x1b]0;b\x07\nclawmesh: c\x9b\n  \x07d\n")
+
+
+def test_a_note_has_its_styles_after_it_was_cleaned() -> None:
+    errors = Terminal()
+    Console(io.StringIO(), errors, {}).note("a\x1b[31m", "dim")
+    assert errors.getvalue() == "\x1b[2ma\x1b[0m\n"
+    errors = Terminal()
+    Console(io.StringIO(), errors, {"NO_COLOR": "1"}).note("a", "dim")
+    assert errors.getvalue() == "a\n"
+
+
+def test_cells_may_be_foreign() -> None:
+    output = Terminal()
+    Console(output, io.StringIO(), {"NO_COLOR": "1"}).table([("a\x1b[31m", "b\x07"), ("ab", "c")])
+    assert output.getvalue() == "a   b\nab  c\n"
+
+
+def test_json_has_no_character_that_a_terminal_obeys() -> None:
+    output = io.StringIO()
+    text = "\x00\x1b[2J\x7f\x80\x9b\udc80é€😀\n"
+    Console(output, io.StringIO(), {}).json({"text": text})
+    assert output.getvalue() == '{"text": "\\u0000\\u001b[2J\\u007f\\u0080\\u009b\\udc80é€😀\\n"}\n'
+    assert json.loads(output.getvalue()) == {"text": text}
+
+
+def test_json_has_no_number_that_is_none() -> None:
+    output = io.StringIO()
+    Console(output, io.StringIO(), {}).json({"a": [float("nan"), (float("inf"), 1.5)], "b": -float("inf")})
+    assert output.getvalue() == '{"a": [null, [null, 1.5]], "b": null}\n'
