@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from clawmesh.agent.transcript import Transcript
-from clawmesh.messages import Message, Text, ToolCall, ToolResult
+from clawmesh.messages import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 
 
 def exchange(number: int) -> list[Message]:
@@ -34,8 +36,36 @@ def test_the_newest_exchange_stays_even_when_it_is_over_the_bound() -> None:
     assert transcript.messages == tuple(exchange(2))
 
 
+def test_the_first_message_may_have_any_role() -> None:
+    transcript = Transcript(4)
+    for number in range(9):
+        transcript.extend([Message.assistant(f"forwarded {number}"), Message.assistant(f"answer {number}")])
+    assert [message.text for message in transcript.messages] == ["forwarded 7", "answer 7", "forwarded 8", "answer 8"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Text("x" * 60),
+        Image("image/png", b"x" * 60),
+        Image(url="x" * 60),
+        Reasoning("x" * 30, "p", b"x" * 30),
+        ToolCall("1", "clock", "x" * 60),
+        ToolResult("1", "clock", (Text("x" * 30), Image("image/png", b"x" * 30))),
+        Opaque("p", b"x" * 60),
+    ],
+)
+def test_the_oldest_exchanges_go_when_they_are_too_big(part: Part) -> None:
+    transcript = Transcript(100, characters=150)
+    for number in range(4):
+        transcript.extend([Message("user", (part,)), Message.assistant(str(number))])
+    assert [message.text for message in transcript.messages if message.role == "assistant"] == ["2", "3"]
+
+
 def test_clear_forgets_everything() -> None:
-    transcript = Transcript(10)
+    transcript = Transcript(4)
     transcript.extend(exchange(1))
     transcript.clear()
     assert transcript.messages == ()
+    transcript.extend(exchange(2))
+    assert transcript.messages == tuple(exchange(2))
