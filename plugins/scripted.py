@@ -86,10 +86,11 @@ class Scripted:
         return Reply(message=reply, stop=stop, usage=_usage(request, thought + said), model=request.model)
 
     def _choose(self, request: Request) -> tuple[Rule, dict[str, str]]:
-        asked = [index for index, message in enumerate(request.messages) if message.role == "user"]
-        text = request.messages[asked[-1]].text if asked else ""
-        results = [part for part in request.messages[-1].parts if isinstance(part, ToolResult)]
-        fields = {**_given(request.messages[asked[-1] :]), "text": text, "result": _joined(results)}
+        asked = _asked(request.messages)
+        exchange = request.messages[asked[-1] :] if asked else ()
+        text = exchange[0].text if exchange else ""
+        results = [part for message in exchange[-1:] for part in message.parts if isinstance(part, ToolResult)]
+        fields = {**_given(exchange), "text": text, "result": _joined(results)}
         for rule, when in self._rules:
             found = when.search(text)
             came = rule.after in {result.name for result in results} if rule.after else not results
@@ -97,6 +98,13 @@ class Scripted:
                 numbered = {str(index): group or "" for index, group in enumerate(found.groups(), 1)}
                 return rule, {**fields, **numbered, **{name: group or "" for name, group in found.groupdict().items()}}
         return Rule(say="{result}" if results else "You said: {text}"), fields
+
+
+def _asked(messages: Sequence[Message]) -> list[int]:
+    """Return where messages from outside are: the user's, or else the last one that is not the model's, or the last."""
+    by_user = [index for index, message in enumerate(messages) if message.role == "user"]
+    others = [index for index, message in enumerate(messages) if message.role != "assistant"]
+    return by_user or others[-1:] or list(range(len(messages)))[-1:]
 
 
 def _given(exchange: Sequence[Message]) -> dict[str, str]:

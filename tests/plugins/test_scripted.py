@@ -31,6 +31,19 @@ async def test_without_rules_it_repeats_what_was_said() -> None:
     assert reply.usage.output_tokens == 4
 
 
+@pytest.mark.parametrize(
+    ("messages", "answer"),
+    [
+        ([Message("system", (Text("be brief"),)), Message.assistant("yes")], "You said: be brief"),
+        ([Message.assistant("forwarded")], "You said: forwarded"),
+        ([Message.assistant("forwarded"), result("one", "1")], "1"),
+        ([], "You said: "),
+    ],
+)
+async def test_a_conversation_without_a_user_is_answered(messages: list[Message], answer: str) -> None:
+    assert (await play([], *messages))[0].message.text == answer
+
+
 async def test_the_first_rule_that_fits_is_taken() -> None:
     rules = [
         Rule(model="other", say="other model"),
