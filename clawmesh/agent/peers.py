@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,6 +11,9 @@ from msgspec.structs import replace
 from clawmesh.abc.context import Answer, Context
 from clawmesh.abc.tool import Effect, Tool, tool
 from clawmesh.agent.function import FunctionTool
+from clawmesh.errors import ArgumentError
+
+ASKED = 100
 
 
 @tool(effect=Effect.IDEMPOTENT)
@@ -29,6 +33,10 @@ async def ask_agents(
     context: Context, agents: list[str], message: str, mode: Literal["first", "all", "quorum"] = "all"
 ) -> str:
     """Ask several agents at once; mode: the first answer, all answers, or a quorum (more than half)."""
+    if len(agents) > ASKED:
+        raise ArgumentError(f"agents: {len(agents)} of them; at most {ASKED} can be asked at once")
+    if twice := [agent for agent, times in Counter(agents).items() if times > 1]:
+        raise ArgumentError(f"agents: {', '.join(twice)} more than once; ask each one once")
     return "\n\n".join(map(_said, await context.mesh.gather(agents, message, mode=mode)))
 
 
