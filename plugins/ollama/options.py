@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 from clawmesh import Secret
 
 
-class Options(Struct, frozen=True):
+class Options(Struct, frozen=True, dict=True):
     """The arguments of the factory, by their names there."""
 
     base_url: str
@@ -22,7 +23,7 @@ class Options(Struct, frozen=True):
     body: Mapping[str, Any] = {}
     silence: float = 120.0
 
-    @property
+    @cached_property
     def provider(self) -> str:
         """The mark of what only this server can take back."""
         return f"ollama@{urlsplit(self.base_url).netloc.rpartition('@')[2]}"

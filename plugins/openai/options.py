@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -14,8 +15,8 @@ HOST = "api.openai.com"
 API: TypeAlias = Literal["chat", "responses"]
 
 
-class Options(Struct, frozen=True):
-    """The arguments of the factory, by their names there."""
+class Options(Struct, frozen=True, dict=True):
+    """The arguments of the factory, by their names there; what follows from them is worked out once."""
 
     base_url: str
     api_key: Secret | None = None
@@ -24,16 +25,16 @@ class Options(Struct, frozen=True):
     body: Mapping[str, Any] = {}
     silence: float = 120.0
 
-    @property
+    @cached_property
     def official(self) -> bool:
         """Tell whether this is OpenAI itself and not one of the many that speak its protocols."""
         return urlsplit(self.base_url).hostname == HOST
 
-    @property
+    @cached_property
     def spoken(self) -> API:
         return self.api or ("responses" if self.official else "chat")
 
-    @property
+    @cached_property
     def provider(self) -> str:
         """The mark of what only this server can take back, such as signatures."""
         return f"openai.{self.spoken}@{urlsplit(self.base_url).netloc.rpartition('@')[2]}"
