@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 from msgspec import DecodeError, structs
 from msgspec.json import decode
 
@@ -74,8 +76,27 @@ class Toolbox:
                 f'there is no tool "{call.name}"{did_you_mean(call.name, self._tools, otherwise="there are")}'
             )
         with anyio.move_on_after(self._limits.tool_seconds):
-            return await tool.call(context, _arguments(call))
+            return await _contained(tool, context, call)
         raise ToolError(f"{call.name} gave no result within {self._limits.tool_seconds:g} s and was stopped")
+
+
+async def _contained(tool: Tool, context: Context, call: ToolCall) -> Output:
+    """Call a tool so that neither an exit nor a cancellation of its own goes further than this call."""
+    try:
+        return await tool.call(context, _arguments(call))
+    except anyio.get_cancelled_exc_class() as error:
+        await anyio.lowlevel.checkpoint_if_cancelled()  # raises where the cancellation is ours: then it goes on
+        _forget_cancellation()
+        raise ToolError(f"{call.name} broke: it cancelled itself") from error
+    except (SystemExit, BaseExceptionGroup) as error:
+        raise ToolError(f"{call.name} broke: {type(error).__name__}: {error}") from error
+
+
+def _forget_cancellation() -> None:
+    """Take back what a tool asked of the task that it runs in, or the task would never count as free again."""
+    task = asyncio.current_task()
+    while task is not None and task.uncancel():
+        pass
 
 
 def failed(call: ToolCall, reason: str) -> ToolResult:

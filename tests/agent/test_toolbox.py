@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from clawmesh.abc.context import Context, Services
+from clawmesh.abc.tool import Output, ToolSpec
+from clawmesh.agent.hooks import Hook, Hooks
+from clawmesh.agent.toolbox import Toolbox
+from clawmesh.config.model import Limits
+from clawmesh.messages import Emit, ToolCall, ToolResult
+from clawmesh.testing import ManualClock, seeded_ids
+
+pytestmark = pytest.mark.anyio
+NOWHERE: Any = None
+
+
+class ClassTool:
+    """A tool as a plugin's class makes it: nothing stands between its `call` and the toolbox."""
+
+    def __init__(self, work: Callable[[Context], Awaitable[Any]]) -> None:
+        self.spec = ToolSpec("work", "Work.", {"type": "object"})
+        self._work = work
+
+    async def call(self, context: Context, arguments: Mapping[str, Any]) -> Output:
+        result: Output = await self._work(context)
+        return result
+
+
+def make_context(emit: Emit | None = None) -> Context:
+    services = Services(NOWHERE, ManualClock(), seeded_ids(), random.Random(0), Path())
+    return Context("a/s", "env_1", NOWHERE, services, emit or (lambda _: None))
+
+
+def make_toolbox(work: Callable[[Context], Awaitable[Any]], *hooks: Hook, limits: Limits | None = None) -> Toolbox:
+    return Toolbox({"work": ClassTool(work)}, limits or Limits(), Hooks(hooks, lambda _: None, ManualClock()))
+
+
+async def run(work: Callable[[Context], Awaitable[Any]], *hooks: Hook) -> ToolResult:
+    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "work")])
+    return result
+
+
+async def cancel_own_task() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (asyncio.CancelledError(), "work broke: it cancelled itself"),
+        (SystemExit(3), "work broke: SystemExit: 3"),
+        (BaseExceptionGroup("both", [SystemExit(3)]), "work broke: BaseExceptionGroup: both (1 sub-exception)"),
+    ],
+)
+async def test_what_a_tool_raises_goes_no_further(error: BaseException, reason: str) -> None:
+    async def work(context: Context) -> str:
+        raise error
+
+    result = await run(work)
+    assert (result.failed, result.text) == (True, reason)
+
+
+async def test_a_tool_that_cancels_its_task_cancels_nothing_else() -> None:
+    async def work(context: Context) -> str:
+        if first.pop():
+            await cancel_own_task()
+        await anyio.lowlevel.checkpoint()
+        return "done"
+
+    first = [False, True]
+    results = await make_toolbox(work).run(make_context(), [ToolCall("1", "work"), ToolCall("2", "work")])
+    assert [result.text for result in results] == ["work broke: it cancelled itself", "done"]
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+async def test_a_real_cancellation_goes_on(swallowed: bool) -> None:
+    started, after = anyio.Event(), []
+
+    async def work(context: Context) -> str:
+        started.set()
+        try:
+            await anyio.sleep_forever()
+        except asyncio.CancelledError:
+            if swallowed:
+                raise asyncio.CancelledError("my own") from None
+            raise
+        return ""
+
+    async def turn() -> None:
+        after.append(await make_toolbox(work).run(make_context(), [ToolCall("1", "work")]))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(turn)
+        await started.wait()
+        tasks.cancel_scope.cancel()
+    assert tasks.cancel_scope.cancelled_caught
+    assert after == []
+
+
+async def test_a_cancelled_task_stays_cancelled() -> None:
+    started = anyio.Event()
+
+    async def work(context: Context) -> str:
+        started.set()
+        await anyio.sleep_forever()
+        return ""
+
+    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")]))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
