@@ -28,7 +28,10 @@ class Effect(StrEnum):
 
 
 class ToolSpec(Struct, frozen=True):
-    """What a model and the turn know of a tool. `parameters` is a JSON Schema of type object."""
+    """What a model and the turn know of a tool.
+
+    `parameters` is a JSON Schema of type object; `approval` says that no call runs without a person's approval.
+    """
 
     name: str
     description: str
@@ -59,7 +62,11 @@ class Mark(Struct, frozen=True):
 
 
 def tool(*, effect: Effect | str = Effect.UNSAFE, approval: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Say more about a function that serves as a tool: its effect class, and whether a person must approve."""
+    """Say more about a function that serves as a tool: its effect class, and whether a person must approve.
+
+    A call that needs approval is refused, and the model is told so, wherever there is nobody to give it; a mesh that
+    runs by itself has nobody.
+    """
 
     def mark(function: Callable[P, T]) -> Callable[P, T]:
         setattr(function, MARK, Mark(Effect(effect), approval))

@@ -15,7 +15,7 @@ from clawmesh.abc.context import Context
 from clawmesh.abc.tool import Output, Tool, ToolSpec
 from clawmesh.config.model import Limits
 from clawmesh.config.suggestion import did_you_mean
-from clawmesh.errors import ArgumentError, ClawmeshError, ToolError
+from clawmesh.errors import ArgumentError, ClawmeshError, RefusedError, ToolError
 from clawmesh.messages import Image, Text, ToolCall, ToolResult
 
 RESULT_CHARACTERS = 65_536
@@ -75,6 +75,8 @@ class Toolbox:
             raise ToolError(
                 f'there is no tool "{call.name}"{did_you_mean(call.name, self._tools, otherwise="there are")}'
             )
+        if tool.spec.approval:
+            raise RefusedError(f"{call.name} needs a person's approval, and there is nobody to give it here")
         with anyio.move_on_after(self._limits.tool_seconds):
             return await _contained(tool, context, call)
         raise ToolError(f"{call.name} gave no result within {self._limits.tool_seconds:g} s and was stopped")

@@ -24,8 +24,8 @@ NOWHERE: Any = None
 class ClassTool:
     """A tool as a plugin's class makes it: nothing stands between its `call` and the toolbox."""
 
-    def __init__(self, work: Callable[[Context], Awaitable[Any]]) -> None:
-        self.spec = ToolSpec("work", "Work.", {"type": "object"})
+    def __init__(self, work: Callable[[Context], Awaitable[Any]], *, approval: bool = False) -> None:
+        self.spec = ToolSpec("work", "Work.", {"type": "object"}, approval=approval)
         self._work = work
 
     async def call(self, context: Context, arguments: Mapping[str, Any]) -> Output:
@@ -120,3 +120,17 @@ async def test_a_cancelled_task_stays_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_tool_that_needs_approval_is_refused() -> None:
+    ran = []
+
+    async def work(context: Context) -> str:
+        ran.append(context.key)
+        return "done"
+
+    toolbox = Toolbox({"pay": ClassTool(work, approval=True)}, Limits(), Hooks((), lambda _: None, ManualClock()))
+    (result,) = await toolbox.run(make_context(), [ToolCall("1", "pay")])
+    assert result.failed
+    assert result.text == "pay needs a person's approval, and there is nobody to give it here"
+    assert ran == []
