@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from inspect import isclass
@@ -20,17 +21,17 @@ from clawmesh.agent.chain import Setback
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Incident
 from clawmesh.agent.roster import Parts, Roster
-from clawmesh.agent.schema import CheckedTool
+from clawmesh.agent.schema import CheckedTool, Schema
 from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Offers
 from clawmesh.config.check import check
-from clawmesh.config.location import Places, prepare
+from clawmesh.config.location import Places
 from clawmesh.config.model import AgentConfig, BackendSettings, Component, Config, HttpSettings
 from clawmesh.config.pattern import Names
 from clawmesh.config.signature import bind, fields_of
 from clawmesh.config.source import Place, Source
-from clawmesh.errors import ConfigError, PluginError, Recourse
+from clawmesh.errors import ClawmeshError, ConfigError, Problem, Recourse
 from clawmesh.http.limits import Bounds
 from clawmesh.http.proxy import Proxies
 from clawmesh.http.tls import Identity
@@ -67,7 +68,6 @@ async def open_app(
         ConfigError: the configuration names what no plugin offers, or says it wrongly.
         PluginError: a plugins folder cannot be read.
     """
-    prepare(places.data)
     loaded = load_plugins(config, places, warn)
     for warning in _checked(config, loaded, environ):
         warn(warning)
@@ -103,6 +103,8 @@ def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) ->
 
 def _checked(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Check the configuration; what it lacks may be in a plugin that does not run, so those are named."""
+    if problems := [*_unreachable(config), *_unsatisfiable(config)]:
+        raise ConfigError(problems)
     try:
         return check(config, loaded.catalogue, environ)
     except ConfigError as error:
@@ -110,6 +112,22 @@ def _checked(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> tupl
             if plugin.state not in ("loaded", "disabled"):
                 error.add_note(f"plugin {plugin.name} is not loaded: {plugin.reason}")
         raise
+
+
+def _unreachable(config: Config) -> Iterator[Problem]:
+    """Yield what no request could be sent with."""
+    file, settings = str(config.path or ""), config.http
+    if settings.proxy is not None and not settings.proxy.startswith(("http://", "https://")):
+        yield Problem(f'found "{settings.proxy}", expected http://host:port', file, table="http", key="proxy")
+    if settings.ca_file is not None and not os.access(settings.ca_file, os.R_OK):
+        yield Problem(f"the file {settings.ca_file} cannot be read", file, table="http", key="ca_file")
+
+
+def _unsatisfiable(config: Config) -> Iterator[Problem]:
+    """Yield the output schemas that are none: no answer could ever satisfy them."""
+    for agent in config.agents.values():
+        if agent.output_schema and (fault := Schema(agent.output_schema).flaw):
+            yield agent.place.problem(f"no JSON Schema: {fault}", "output_schema")
 
 
 def _wire(settings: HttpSettings, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Transport]:
@@ -164,7 +182,10 @@ class _Workshop:
         factory = offers[part.type]
         try:
             return make(kind, factory, self._services, bind(part, factory, self._environ))
-        except PluginError as error:
+        except ConfigError:
+            raise
+        except ClawmeshError as error:
+            # A factory gets nothing but its table, so whatever it refuses is in there.
             raise ConfigError([part.place.problem(str(error))]) from error
 
     def _coded(self, agent: AgentConfig) -> Agent:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 
-from clawmesh.app import load_plugins
+from clawmesh.app import load_plugins, open_app
 from clawmesh.cli.console import Console
+from clawmesh.cli.loop import run
 from clawmesh.config import check as fit
 from clawmesh.config import load, rendering
 from clawmesh.config import schema as editor
 from clawmesh.config.load import ordered
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
-from clawmesh.errors import Problem
+from clawmesh.errors import ConfigError, Problem
 
 SHOWN = 100
 
@@ -24,7 +25,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     config, problems = load.survey(places.require(), console.environ)
     loaded = load_plugins(config, places, console.error)
     unfit, warnings = fit.survey(config, loaded.catalogue, console.environ)
-    problems = ordered([*problems, *unfit], config.files)
+    problems = ordered([*problems, *unfit], config.files) or _opening(config, places, console)
     if console.as_json:
         _check_json(config, problems, warnings, console)
     elif problems:
@@ -36,6 +37,23 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     for warning in warnings:
         console.note(f"warning: {warning}")
     return 2 if problems else 0
+
+
+def _opening(config: Config, places: Places, console: Console) -> list[Problem]:
+    """Open the mesh and close it again: what a plugin finds wrong with its arguments shows only then."""
+
+    def known(text: str) -> None:
+        """Say nothing: what plugins are wrong has been said before."""
+
+    async def main() -> None:
+        async with open_app(config, places, console.environ, known):
+            pass
+
+    try:
+        run(main)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
 
 
 def show(arguments: argparse.Namespace, console: Console) -> int:

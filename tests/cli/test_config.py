@@ -161,3 +161,27 @@ def test_the_executable_can_ask_a_keyring(person: Person) -> None:
     # Which of the two depends on the machine; that the package is there does not.
     assert "this machine runs no keyring" in said or "the keyring" in said
     assert "not installed" not in said
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        (
+            '[backends.a]\ntype = "openai"\nbase_url = "localhost:80"\nmodel = "m"\n[agents.x]',
+            "clawmesh.toml:1: backends.a: 'localhost:80/chat/completions' is no absolute URL: expected https://host/path",
+        ),
+        (
+            '[backends.a]\ntype = "scripted"\nmodel = "m"\nrules = [{ when = "(" }]\n[agents.x]',
+            "clawmesh.toml:1: backends.a: its plugin failed: error: missing ), unterminated subpattern at position 0",
+        ),
+        (
+            '[backends.a]\ntype = "scripted"\nmodel = "m"\n[agents.x]\noutput_schema = { type = "strin" }',
+            "clawmesh.toml:5: agents.x.output_schema: no JSON Schema: $.type: 'strin' is not valid under any of",
+        ),
+        ('[http]\nproxy = "ftp://x"', 'clawmesh.toml: http.proxy: found "ftp://x", expected http://host:port'),
+        ('[http]\nca_file = "gone.pem"', "clawmesh.toml: http.ca_file: the file"),
+    ],
+)
+def test_check_finds_what_shows_only_when_the_mesh_opens(person: Person, toml: str, message: str) -> None:
+    (person.folder / "clawmesh.toml").write_text(toml)
+    assert message in person.run("config", "check", code=2).stderr
