@@ -13,6 +13,7 @@ from msgspec.json import decode
 
 from clawmesh.abc.context import Context
 from clawmesh.abc.tool import Output, Tool, ToolSpec
+from clawmesh.agent.key import Keys
 from clawmesh.config.model import Limits
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ArgumentError, ClawmeshError, RefusedError, ToolError
@@ -39,16 +40,18 @@ class Toolbox:
         # The configuration names a tool, not its plugin: two tables may configure the same one.
         self.specs: tuple[ToolSpec, ...] = tuple(structs.replace(tool.spec, name=name) for name, tool in tools.items())
 
-    async def run(self, context: Context, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
-        """Run the calls, at most `limits.parallel_tools` at once; results come in the order of the calls."""
+    async def run(self, context: Context, calls: Sequence[ToolCall], keys: Keys) -> tuple[ToolResult, ...]:
+        """Run the calls, at most `limits.parallel_tools` at once; results come in the order of the calls.
+
+        Each runs under a key of its own from `keys`, those of the turn.
+        """
+        contexts = [structs.replace(context, key=keys.key(call)) for call in calls]
         results: dict[int, ToolResult] = {}
         limiter = anyio.CapacityLimiter(self._limits.parallel_tools)
 
         async def one(index: int, call: ToolCall) -> None:
             async with limiter:
-                # The key is made of the turn and the action, so that a repeat after a crash carries the same one.
-                own = structs.replace(context, key=f"{context.key}.{call.id or index}")
-                results[index] = await self._one(own, call)
+                results[index] = await self._one(contexts[index], call)
                 context.emit(results[index])
 
         async with anyio.create_task_group() as tasks:

@@ -7,14 +7,16 @@ from typing import Protocol
 
 import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.abc.backend import Backend, Reply, Request
 from clawmesh.abc.context import Context
+from clawmesh.agent.key import Keys
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox, failed
 from clawmesh.config.model import AgentConfig
 from clawmesh.errors import LimitError, ReplyError
-from clawmesh.messages import Message, Report, Usage
+from clawmesh.messages import Message, Part, Piece, Report, ToolCall, Usage
 
 REPAIRS = 2
 
@@ -48,6 +50,8 @@ class Turn:
         self._steps = 0
         self._calls = 0
         self._repairs = 0
+        self._keys = Keys(context.key)
+        self._ids: set[str] = set()
         self.exchange: list[Message] = [message]
 
     async def run(self) -> tuple[Message, Report]:
@@ -73,12 +77,36 @@ class Turn:
         if limits.tokens is not None and self._usage.total_tokens >= limits.tokens:
             raise LimitError(f"{self._usage.total_tokens} of {limits.tokens} tokens are used", limit="tokens")
         request = hooks.before_model(name, self._request(seconds))
-        reply = await self._mind.backend.complete(request, self._context.emit)
+        reply = await self._mind.backend.complete(request, self._pass_on)
         self._steps += 1
         self._usage += reply.usage
-        reply = hooks.after_model(name, request, reply)
+        reply = self._identified(hooks.after_model(name, request, reply))
+        for call in reply.message.calls:
+            self._context.emit(call)
         self.exchange.append(reply.message)
         return reply
+
+    def _pass_on(self, piece: Piece) -> None:
+        # Calls follow when the step is whole: only then do they have the ids that their results will name.
+        if not isinstance(piece, ToolCall):
+            self._context.emit(piece)
+
+    def _identified(self, reply: Reply) -> Reply:
+        """Return the reply with an id for every call that no other call of the turn has."""
+        ids = [call.id for call in reply.message.calls]
+        if "" in ids or len(set(ids)) < len(ids) or not self._ids.isdisjoint(ids):
+            parts = tuple(self._with_id(part) for part in reply.message.parts)
+            return replace(reply, message=replace(reply.message, parts=parts))
+        self._ids.update(ids)
+        return reply
+
+    def _with_id(self, part: Part) -> Part:
+        if not isinstance(part, ToolCall):
+            return part
+        if not part.id or part.id in self._ids:
+            part = replace(part, id=self._context.services.ids.new("call"))
+        self._ids.add(part.id)
+        return part
 
     async def _finished(self, reply: Reply) -> bool:
         """Do what the reply asks for; True if there is nothing left to do."""
@@ -88,7 +116,7 @@ class Turn:
                 # The last call may be the one that was cut off, and nothing tells which arguments are whole.
                 results = tuple(failed(call, "not run: the answer was cut off at max_tokens") for call in calls)
             else:
-                results = await self._mind.toolbox.run(self._context, calls)
+                results = await self._mind.toolbox.run(self._context, calls, self._keys)
             self.exchange.append(Message("tool", results))
             return False
         if reply.stop == "pause":

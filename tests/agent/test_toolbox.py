@@ -12,6 +12,7 @@ import pytest
 from clawmesh.abc.context import Context, Services
 from clawmesh.abc.tool import Output, ToolSpec
 from clawmesh.agent.hooks import Hook, Hooks
+from clawmesh.agent.key import Keys
 from clawmesh.agent.toolbox import Toolbox
 from clawmesh.config.model import Limits
 from clawmesh.messages import Emit, ToolCall, ToolResult
@@ -43,7 +44,7 @@ def make_toolbox(work: Callable[[Context], Awaitable[Any]], *hooks: Hook, limits
 
 
 async def run(work: Callable[[Context], Awaitable[Any]], *hooks: Hook) -> ToolResult:
-    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "work")])
+    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "work")], Keys("env_1"))
     return result
 
 
@@ -78,7 +79,8 @@ async def test_a_tool_that_cancels_its_task_cancels_nothing_else() -> None:
         return "done"
 
     first = [False, True]
-    results = await make_toolbox(work).run(make_context(), [ToolCall("1", "work"), ToolCall("2", "work")])
+    calls = [ToolCall("1", "work"), ToolCall("2", "work")]
+    results = await make_toolbox(work).run(make_context(), calls, Keys("env_1"))
     assert [result.text for result in results] == ["work broke: it cancelled itself", "done"]
 
 
@@ -97,7 +99,7 @@ async def test_a_real_cancellation_goes_on(swallowed: bool) -> None:
         return ""
 
     async def turn() -> None:
-        after.append(await make_toolbox(work).run(make_context(), [ToolCall("1", "work")]))
+        after.append(await make_toolbox(work).run(make_context(), [ToolCall("1", "work")], Keys("env_1")))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(turn)
@@ -115,7 +117,7 @@ async def test_a_cancelled_task_stays_cancelled() -> None:
         await anyio.sleep_forever()
         return ""
 
-    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")]))
+    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")], Keys("env_1")))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -130,7 +132,17 @@ async def test_a_tool_that_needs_approval_is_refused() -> None:
         return "done"
 
     toolbox = Toolbox({"pay": ClassTool(work, approval=True)}, Limits(), Hooks((), lambda _: None, ManualClock()))
-    (result,) = await toolbox.run(make_context(), [ToolCall("1", "pay")])
+    (result,) = await toolbox.run(make_context(), [ToolCall("1", "pay")], Keys("env_1"))
     assert result.failed
     assert result.text == "pay needs a person's approval, and there is nobody to give it here"
     assert ran == []
+
+
+async def test_each_call_has_its_key() -> None:
+    async def work(context: Context) -> str:
+        return context.key
+
+    calls = [ToolCall("1", "work"), ToolCall("2", "work")]
+    results = await make_toolbox(work).run(make_context(), calls, Keys("env_1"))
+    expected = Keys("env_1")
+    assert [result.text for result in results] == [expected.key(call) for call in calls]

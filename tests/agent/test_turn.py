@@ -250,6 +250,24 @@ async def test_pieces_and_results_are_emitted_in_order() -> None:
     assert pieces == [Text("let me see"), call, ToolResult("1", "add", (Text("2"),)), Text("2")]
 
 
+async def test_calls_get_ids_that_differ_within_the_turn() -> None:
+    one, two = ToolCall("1", "add", '{"a":1,"b":1}'), ToolCall("1", "add", '{"a":2,"b":2}')
+    bare, again = ToolCall("", "add", '{"a":3,"b":3}'), ToolCall("1", "add", '{"a":4,"b":4}')
+    pieces: list[Piece] = []
+    backend = RehearsedBackend(called(one, two, bare), called(again), said("20"))
+    turn = Turn(make_mind(backend, add), make_context(pieces), [], Message.user("hi"))
+    await turn.run()
+    calls = [call for message in turn.exchange for call in message.calls]
+    results = [part for message in turn.exchange for part in message.parts if isinstance(part, ToolResult)]
+    assert calls[0] is one
+    assert len({call.id for call in calls} - {""}) == 4
+    assert [(result.call, result.text) for result in results] == [
+        (call.id, text) for call, text in zip(calls, "2468", strict=True)
+    ]
+    assert [piece for piece in pieces if isinstance(piece, ToolCall)] == calls
+    assert {piece.call for piece in pieces if isinstance(piece, ToolResult)} == {call.id for call in calls}
+
+
 async def test_hooks_change_and_refuse() -> None:
     def shorten(agent: str, request: Request) -> Request:
         return Request(model=f"{agent}-tuned", messages=request.messages)
