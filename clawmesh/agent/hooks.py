@@ -62,6 +62,11 @@ class Hooks:
         hooks = (*self._before_model, *self._after_model, *self._before_tool, *self._after_tool)
         return tuple(f"{hook.name} ({hook.plugin})" for hook in hooks)
 
+    @property
+    def reviews_models(self) -> bool:
+        """Whether a reply may be changed or refused, so that nobody may see it before."""
+        return bool(self._after_model)
+
     def before_model(self, agent: str, request: Request) -> Request:
         """Return the request to send; raises RefusedError if a hook refuses it."""
         for hook in self._before_model:

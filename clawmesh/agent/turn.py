@@ -16,13 +16,16 @@ from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox, failed
 from clawmesh.config.model import AgentConfig
 from clawmesh.errors import LimitError, ReplyError
-from clawmesh.messages import Message, Part, Piece, Report, ToolCall, Usage
+from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, Usage
 
 REPAIRS = 2
 
 
 class ModelHooks(Protocol):
     """The wrapper hooks of plugins around a model call."""
+
+    @property
+    def reviews_models(self) -> bool: ...
 
     def before_model(self, agent: str, request: Request) -> Request: ...
 
@@ -77,12 +80,11 @@ class Turn:
         if limits.tokens is not None and self._usage.total_tokens >= limits.tokens:
             raise LimitError(f"{self._usage.total_tokens} of {limits.tokens} tokens are used", limit="tokens")
         request = hooks.before_model(name, self._request(seconds))
-        reply = await self._mind.backend.complete(request, self._pass_on)
+        reply = await self._mind.backend.complete(request, _hold_back if hooks.reviews_models else self._pass_on)
         self._steps += 1
         self._usage += reply.usage
         reply = self._identified(hooks.after_model(name, request, reply))
-        for call in reply.message.calls:
-            self._context.emit(call)
+        self._tell(reply.message, whole=hooks.reviews_models)
         self.exchange.append(reply.message)
         return reply
 
@@ -90,6 +92,12 @@ class Turn:
         # Calls follow when the step is whole: only then do they have the ids that their results will name.
         if not isinstance(piece, ToolCall):
             self._context.emit(piece)
+
+    def _tell(self, message: Message, *, whole: bool) -> None:
+        """Emit what has not been said of a step."""
+        for part in message.parts:
+            if isinstance(part, ToolCall) or (whole and isinstance(part, Text | Reasoning) and part.text):
+                self._context.emit(part)
 
     def _identified(self, reply: Reply) -> Reply:
         """Return the reply with an id for every call that no other call of the turn has."""
@@ -159,3 +167,7 @@ class Turn:
             backend=reply.backend,
             model=reply.model,
         )
+
+
+def _hold_back(_piece: Piece) -> None:
+    """Say nothing yet: the reply holds it all, and is told when the hooks have passed it."""

@@ -62,6 +62,11 @@ def test_a_hook_gets_the_values_that_it_names_in_its_order() -> None:
     assert seen == [(REPLY, "anna"), (), (REQUEST,)]
 
 
+def test_who_reviews_replies_is_known() -> None:
+    assert Bench(hook("after_model", lambda: None)).hooks.reviews_models
+    assert not Bench(hook("before_model", lambda: None)).hooks.reviews_models
+
+
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1)])
 def test_a_guard_that_fails_lets_nothing_pass(error: BaseException) -> None:
     bench = Bench(hook("before_tool", raises(error), guard=True))

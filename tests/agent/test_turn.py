@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from clawmesh.abc.backend import Backend, Reply, Request
 from clawmesh.abc.context import Context, Services
@@ -18,7 +19,7 @@ from clawmesh.agent.turn import Mind, Turn
 from clawmesh.config.model import AgentConfig, Limits
 from clawmesh.config.source import Place, Source
 from clawmesh.errors import LimitError, OverloadedError, RefusedError, ReplyError
-from clawmesh.messages import Message, Piece, Text, ToolCall, ToolResult
+from clawmesh.messages import Message, Piece, Reasoning, Text, ToolCall, ToolResult
 from clawmesh.testing import ManualClock, RehearsedBackend, StuckBackend, called, said, seeded_ids
 
 pytestmark = pytest.mark.anyio
@@ -292,3 +293,36 @@ async def test_hooks_change_and_refuse() -> None:
     assert result.text == "add is not allowed today"
     assert message.text == "I may not"
     assert incidents == []
+
+
+def reviewed_by(review: Callable[..., Any]) -> Hooks:
+    return Hooks([Hook("p", "after_model", review, ("reply",), guard=True)], lambda _: None, ManualClock())
+
+
+async def test_nothing_of_a_reply_is_seen_before_its_hooks_passed() -> None:
+    pieces: list[Piece] = []
+    seen: list[list[Piece]] = []
+
+    def censor(reply: Reply) -> Reply | None:
+        seen.append(list(pieces))
+        return None if reply.message.calls else replace(reply, message=Message.assistant("[removed]"))
+
+    call = ToolCall("1", "add", '{"a":1,"b":1}')
+    thought = Message("assistant", (Reasoning("Hm."), Reasoning("", "p", b"{}"), Text("let me see"), call))
+    backend = RehearsedBackend(Reply(message=thought, stop="tool_calls"), said("a secret"))
+    mind = make_mind(backend, add, hooks=reviewed_by(censor))
+    await Turn(mind, make_context(pieces), [], Message.user("hi")).run()
+    step = [Reasoning("Hm."), Text("let me see"), call, ToolResult("1", "add", (Text("2"),))]
+    assert seen == [[], step]
+    assert pieces == [*step, Text("[removed]")]
+
+
+async def test_a_refused_reply_is_never_seen() -> None:
+    def refuse(reply: Reply) -> None:
+        raise RefusedError("not that")
+
+    pieces: list[Piece] = []
+    mind = make_mind(RehearsedBackend(said("a secret")), hooks=reviewed_by(refuse))
+    with pytest.raises(RefusedError, match="not that"):
+        await Turn(mind, make_context(pieces), [], Message.user("hi")).run()
+    assert pieces == []
