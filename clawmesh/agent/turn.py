@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawmesh.abc.backend import Backend, Reply, Request
+from clawmesh.abc.backend import Backend, Reply, Request, Stop
 from clawmesh.abc.context import Context
 from clawmesh.agent.key import Keys
 from clawmesh.agent.schema import Schema
@@ -19,6 +19,16 @@ from clawmesh.errors import LimitError, ReplyError
 from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, Usage
 
 REPAIRS = 2
+RUNNING: frozenset[Stop] = frozenset({"tool_calls", "end", "stop_sequence", "pause"})
+# After any other stop the last call may be cut off, and nothing tells which arguments are whole.
+CUTS: Mapping[Stop, str] = {
+    "length": "was cut off at max_tokens",
+    "content_filter": "was ended by the provider's filter",
+    "refusal": "is a refusal",
+    "context_window": "was cut off at the end of the context window",
+}
+# Of those only a length leaves something to go on with.
+FINAL: frozenset[Stop] = frozenset(CUTS) - {"length"}
 
 
 class ModelHooks(Protocol):
@@ -118,18 +128,25 @@ class Turn:
 
     async def _finished(self, reply: Reply) -> bool:
         """Do what the reply asks for; True if there is nothing left to do."""
-        if calls := reply.message.calls:
-            self._calls += len(calls)
-            if reply.stop == "length":
-                # The last call may be the one that was cut off, and nothing tells which arguments are whole.
-                results = tuple(failed(call, "not run: the answer was cut off at max_tokens") for call in calls)
-            else:
-                results = await self._mind.toolbox.run(self._context, calls, self._keys)
-            self.exchange.append(Message("tool", results))
-            return False
+        if reply.message.calls:
+            await self._answer_calls(reply)
+            if reply.stop not in FINAL:
+                return False
         if reply.stop == "pause":
             return False
         return self._mind.schema is None or reply.stop == "refusal" or self._satisfied(self._mind.schema, reply)
+
+    async def _answer_calls(self, reply: Reply) -> None:
+        """Give every call a result, without which the next request is invalid; run those that the model has meant."""
+        calls = reply.message.calls
+        self._calls += len(calls)
+        if reply.stop in RUNNING:
+            results = await self._mind.toolbox.run(self._context, calls, self._keys)
+        else:
+            results = tuple(failed(call, f"not run: the answer {CUTS[reply.stop]}") for call in calls)
+            for result in results:
+                self._context.emit(result)
+        self.exchange.append(Message("tool", results))
 
     def _satisfied(self, schema: Schema, reply: Reply) -> bool:
         faults = schema.faults_in(reply.message.text)

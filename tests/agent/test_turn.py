@@ -9,7 +9,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from clawmesh.abc.backend import Backend, Reply, Request
+from clawmesh.abc.backend import Backend, Reply, Request, Stop
 from clawmesh.abc.context import Context, Services
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Hook, Hooks, Incident
@@ -193,6 +193,34 @@ async def test_calls_of_a_reply_that_was_cut_off_are_not_run() -> None:
     assert isinstance(result, ToolResult)
     assert "cut off" in result.text
     assert message.text == "again"
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        ("content_filter", "not run: the answer was ended by the provider's filter"),
+        ("refusal", "not run: the answer is a refusal"),
+        ("context_window", "not run: the answer was cut off at the end of the context window"),
+    ],
+)
+async def test_calls_of_a_reply_that_was_broken_off_end_the_turn(stop: Stop, reason: str) -> None:
+    call = ToolCall("1", "add", '{"a": 1, "b": 1}')
+    pieces: list[Piece] = []
+    broken = Reply(message=called(call, text="I will").message, stop=stop)
+    turn = Turn(make_mind(RehearsedBackend(broken), add), make_context(pieces), [], Message.user("hi"))
+    message, report = await turn.run()
+    result = ToolResult("1", "add", (Text(reason),), failed=True)
+    assert (message.text, report.stop) == ("I will", stop)
+    assert turn.exchange[1:] == [broken.message, Message("tool", (result,))]
+    assert pieces == [Text("I will"), call, result]
+
+
+@pytest.mark.parametrize("stop", ["end", "stop_sequence", "pause"])
+async def test_calls_of_a_whole_reply_are_run(stop: Stop) -> None:
+    whole = Reply(message=called(ToolCall("1", "add", '{"a": 1, "b": 1}')).message, stop=stop)
+    turn, message, _ = await play(make_mind(RehearsedBackend(whole, said("2")), add))
+    assert turn.exchange[2] == Message("tool", (ToolResult("1", "add", (Text("2"),)),))
+    assert message.text == "2"
 
 
 async def test_steps_tokens_and_seconds_are_limited() -> None:
