@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import anyio
 
 from clawmesh.app import App
 from clawmesh.cli.console import Console
-from clawmesh.cli.loop import run
+from clawmesh.cli.loop import Interrupt, run
 from clawmesh.cli.opening import opened
 from clawmesh.cli.prompt import lines
 from clawmesh.cli.view import View
@@ -77,7 +74,7 @@ class _Chat:
 
     async def _turn(self, text: str) -> None:
         view = View(self._console)
-        with anyio.CancelScope() as scope, _interruptible(scope):
+        with anyio.CancelScope() as scope, Interrupt(scope.cancel, again=True).on(signal.SIGINT):
             outcome = await self._app.engine.ask(self._address, Message.user(text), sender="user", emit=view.piece)
             if outcome.message is None:
                 self._console.error(str(outcome.error))
@@ -121,15 +118,3 @@ class _Chat:
             return
         self._address = address
         self._console.note(f"talking with {address.agent}")
-
-
-@contextmanager
-def _interruptible(scope: anyio.CancelScope) -> Iterator[None]:
-    """Let Ctrl-C end the scope instead of the program."""
-    loop, previous = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
-    loop.add_signal_handler(signal.SIGINT, scope.cancel)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, previous)

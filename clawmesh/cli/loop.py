@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import anyio
@@ -13,40 +15,64 @@ import anyio
 from clawmesh.runtime import loop_options, tune
 
 T = TypeVar("T")
+INTERRUPTED = 130
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
     """Run to the end.
 
+    SIGINT or SIGTERM cancels it; another one ends the process at once, whatever it is doing.
+
     Raises:
-        KeyboardInterrupt: SIGINT or SIGTERM came; all that was open is closed by then.
+        KeyboardInterrupt: a signal came; all that was open is closed by then.
     """
 
     async def supervised() -> T:
-        with _terminable():
-            return await main()
+        task = asyncio.current_task()
+        assert task is not None
+        interrupt = Interrupt(task.cancel)
+        with interrupt.on(signal.SIGINT, signal.SIGTERM):
+            try:
+                return await main()
+            except asyncio.CancelledError:
+                if interrupt.came:
+                    raise KeyboardInterrupt from None
+                raise
 
     tune()
     return anyio.run(supervised, backend_options=loop_options())
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    terminated = False
+class Interrupt:
+    """Calls `stop` on the event loop when a signal comes; one more ends the process.
 
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        assert task is not None
-        task.cancel()
+    The handlers are Python's and not the loop's, because a loop that runs an agent's `while True: pass` hears nothing.
+    With `again`, a signal that the loop has heard is forgotten: the next one ends nothing but what `stop` stops.
+    """
 
-    loop.add_signal_handler(signal.SIGTERM, terminate)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if terminated:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+    def __init__(self, stop: Callable[[], object], *, again: bool = False) -> None:
+        self._stop = stop
+        self._again = again
+        self._loop = asyncio.get_running_loop()
+        self.came = False
+
+    @contextmanager
+    def on(self, *signals: signal.Signals) -> Iterator[None]:
+        """Handle these signals; if one is to be the last, then as long as the process lives."""
+        previous = {number: signal.signal(number, self._handle) for number in signals}
+        try:
+            yield
+        finally:
+            if self._again or not self.came:
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.came:
+            os._exit(INTERRUPTED)
+        self.came = True
+        self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self.came = not self._again
+        self._stop()

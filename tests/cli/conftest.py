@@ -80,6 +80,26 @@ class Person:
         assert "Traceback" not in done.stderr
         return done
 
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Run one command beside the test, which speaks with it through pipes."""
+        return subprocess.Popen(
+            [str(self.executable), *words],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def plugin(self, name: str, text: str) -> None:
+        """Write a plugin and trust it."""
+        folder = self.folder / "plugins"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        (folder / f"{name}.py").write_text(text)
+        (folder / f"{name}.py").chmod(0o644)
+        self.run("plugins", "trust", name)
+
     def json(self, *words: str) -> Any:
         return json.loads(self.run("--json", *words).stdout)
 
