@@ -150,8 +150,10 @@ class _Workshop:
 
     def parts(self, warn: Callable[[str], None]) -> Parts:
         def report(setback: Setback) -> None:
-            then = f"; trying again in {setback.wait:.1f} s" if setback.recourse is Recourse.RETRY else ""
-            warn(f"{setback.error.failure.backend}: {setback.error}{then}")
+            if setback.recourse is Recourse.RETRY:
+                warn(f"{setback.error}; trying again in {setback.wait:.1f} s")
+            elif setback.recourse is Recourse.FALLBACK:
+                warn(f"{setback.error}; asking the next backend")
 
         config, catalogue = self._config, self._loaded.catalogue
         models = {name: str(part.arguments.get("model", "")) for name, part in config.backends.items()}

@@ -168,7 +168,11 @@ class BackendError(ClawmeshError):
 
     def __init__(self, message: str, failure: Failure | None = None) -> None:
         super().__init__(message)
+        self.message = message
         self.failure = failure or Failure()
+
+    def __str__(self) -> str:
+        return f"{self.failure.backend}: {self.message}" if self.failure.backend else self.message
 
     @property
     def recourse(self) -> Recourse:
@@ -176,7 +180,7 @@ class BackendError(ClawmeshError):
 
     def named(self, backend: str) -> BackendError:
         """Return the same error with the backend's name from the configuration."""
-        error = type(self)(str(self), replace(self.failure, backend=backend))
+        error = type(self)(self.message, replace(self.failure, backend=backend))
         error.__cause__ = self.__cause__
         return error
 

@@ -191,7 +191,7 @@ async def test_a_fallback_takes_over_with_its_own_model(tmp_path: Path) -> None:
     assert outcome.message.text == "the spare model heard me"
     assert outcome.report is not None
     assert outcome.report.backend == "script"
-    assert warnings == ["broken: the script says: quota"]
+    assert warnings == ["broken: the script says: quota; asking the next backend"]
 
 
 async def test_memory_outlives_a_session(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Chain:
                 error = raised.named(link.name)
             call.errors.append(error)
             wait = self._wait(error, tries, call.left)
-            after = error.recourse if error.recourse is not Recourse.RETRY or wait is not None else Recourse.FALLBACK
+            after = self._after(error, wait, link)
             if self._report is not None:
                 self._report(Setback(error, after, self._clock.monotonic() - begun, wait or 0.0))
             if after is Recourse.NONE:
@@ -107,6 +107,12 @@ class Chain:
                 break
             await anyio.sleep(wait)
         return None
+
+    def _after(self, error: BackendError, wait: float | None, link: Link) -> Recourse:
+        """Return what follows a failed try; nothing does where no backend is left."""
+        if wait is not None:
+            return Recourse.RETRY
+        return Recourse.NONE if error.recourse is Recourse.NONE or link is self._links[-1] else Recourse.FALLBACK
 
     def _wait(self, error: BackendError, tries: int, left: float) -> float | None:
         """Return the seconds until the next try at the same backend, None if there is none."""
@@ -155,9 +161,9 @@ class _Call:
     def failure(self) -> BackendError:
         """Return the last error, with a note for each other one before it."""
         *earlier, last = self.errors
-        told = {(last.failure.backend, str(last))}
+        told = {str(last)}
         for error in earlier:
-            if (said := (error.failure.backend, str(error))) not in told:
-                told.add(said)
-                last.add_note(f"before that, {said[0]}: {said[1]}")
+            if str(error) not in told:
+                told.add(str(error))
+                last.add_note(f"before that, {error}")
         return last

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from clawmesh.config.location import prepare
+
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.key_binding import KeyPressEvent
@@ -51,6 +53,7 @@ def _session(history: Path, words: Sequence[str]) -> PromptSession[str]:
     def _newline(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    prepare(history.parent)
     history.touch(mode=0o600, exist_ok=True)
     return PromptSession(
         history=FileHistory(str(history)),

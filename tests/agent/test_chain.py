@@ -119,9 +119,9 @@ async def test_waits_grow_and_are_seen() -> None:
     first, second, last = setbacks
     assert 0.00075 <= first.wait <= 0.001
     assert 0.0015 <= second.wait <= 0.002
-    assert [setback.recourse for setback in setbacks] == [Recourse.RETRY, Recourse.RETRY, Recourse.FALLBACK]
+    assert [setback.recourse for setback in setbacks] == [Recourse.RETRY, Recourse.RETRY, Recourse.NONE]
     assert [setback.error.failure.backend for setback in setbacks] == ["b1"] * 3
-    assert [str(setback.error) for setback in setbacks] == ["1", "2", "3"]
+    assert [str(setback.error) for setback in setbacks] == ["b1: 1", "b1: 2", "b1: 3"]
     assert last.wait == 0.0
 
 
@@ -164,14 +164,14 @@ async def test_no_try_begins_when_the_time_is_over() -> None:
 async def test_pieces_of_a_broken_try_are_retracted() -> None:
     pieces: list[Piece] = []
     reply = await chain(Stuttering(1)).complete(REQUEST, pieces.append)
-    assert pieces == [Text("hel"), Retraction("cut"), Text("hel"), Text("lo")]
+    assert pieces == [Text("hel"), Retraction("b1: cut"), Text("hel"), Text("lo")]
     assert reply.message.text == "hello"
 
 
 async def test_pieces_are_retracted_on_the_way_to_the_next_backend() -> None:
     pieces: list[Piece] = []
     await chain(Stuttering(9), Stuttering(0), patience=Patience(tries=1)).complete(REQUEST, pieces.append)
-    assert pieces == [Text("hel"), Retraction("cut"), Text("hel"), Text("lo")]
+    assert pieces == [Text("hel"), Retraction("b1: cut"), Text("hel"), Text("lo")]
 
 
 async def test_a_silent_failure_retracts_nothing() -> None:

@@ -56,12 +56,18 @@ def test_a_limit_is_a_refusal(person: Person) -> None:
 
 def test_a_failed_backend_is_a_failure(person: Person) -> None:
     done = person.run("ask", "busy", "hi", code=1)
-    assert done.stderr.endswith("clawmesh: the script says: quota\n")
+    assert done.stderr == "clawmesh: script: the script says: quota\n"
 
 
 def test_an_error_is_json_too(person: Person) -> None:
     answer = json.loads(person.run("--json", "ask", "busy/s", "hi", code=1).stdout)
-    fault = {"type": "QuotaError", "message": "the script says: quota", "backend": "script", "status": 0, "code": ""}
+    fault = {
+        "type": "QuotaError",
+        "message": "script: the script says: quota",
+        "backend": "script",
+        "status": 0,
+        "code": "",
+    }
     assert answer == {"session": "busy/s", "error": fault, "tool_calls": []}
     limited = json.loads(person.run("--json", "ask", "short", "hi", code=3).stdout)
     assert limited["error"] == {"type": "LimitError", "message": "no answer after 1 model calls ([limits] steps)"}

@@ -52,7 +52,7 @@ def test_an_interrupt_stops_the_turn_and_not_the_chat(person: Person) -> None:
 def test_a_failed_turn_ends_only_itself(person: Person) -> None:
     done = person.run("chat", "busy", stdin="one\n/agent echo\ntwo\n")
     assert done.stdout == "You said: two\n"
-    assert "clawmesh: the script says: quota\n" in done.stderr
+    assert "clawmesh: script: the script says: quota\n" in done.stderr
 
 
 def test_slash_commands_through_a_pipe(person: Person) -> None:
