@@ -13,13 +13,12 @@ from msgspec.json import decode
 
 from clawmesh.abc.context import Context
 from clawmesh.abc.tool import Output, Tool, ToolSpec
+from clawmesh.agent.content import content
 from clawmesh.agent.key import Keys
 from clawmesh.config.model import Limits
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ArgumentError, ClawmeshError, RefusedError, ToolError
-from clawmesh.messages import Image, Text, ToolCall, ToolResult
-
-RESULT_CHARACTERS = 65_536
+from clawmesh.messages import ToolCall, ToolResult
 
 
 class ToolHooks(Protocol):
@@ -62,7 +61,7 @@ class Toolbox:
     async def _one(self, context: Context, call: ToolCall) -> ToolResult:
         try:
             call = self._hooks.before_tool(context, call)
-            result = ToolResult(call.id, call.name, _content(await self._call(context, call)))
+            result = ToolResult(call.id, call.name, content(call.name, await self._call(context, call)))
         except ClawmeshError as error:
             result = failed(call, str(error))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the model is told, the turn goes on
@@ -106,28 +105,14 @@ def _forget_cancellation() -> None:
 
 def failed(call: ToolCall, reason: str) -> ToolResult:
     """Return the result of a call that gave none."""
-    return ToolResult(call.id, call.name, (_bounded(Text(reason)),), failed=True)
+    return ToolResult(call.id, call.name, content(call.name, reason), failed=True)
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:
     try:
         arguments = decode(call.arguments or "{}")
-    except DecodeError as error:
+    except (DecodeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"the arguments are not JSON: {error}") from error
     if not isinstance(arguments, dict):
         raise ArgumentError(f"the arguments are {type(arguments).__name__}, expected an object")
     return arguments
-
-
-def _content(output: Output) -> tuple[Text | Image, ...]:
-    if isinstance(output, str):
-        return (_bounded(Text(output)),)
-    parts = (output,) if isinstance(output, Text | Image) else output
-    return tuple(_bounded(part) if isinstance(part, Text) else part for part in parts)
-
-
-def _bounded(part: Text) -> Text:
-    left_out = len(part.text) - RESULT_CHARACTERS
-    if left_out <= 0:
-        return part
-    return Text(f"{part.text[:RESULT_CHARACTERS]}\n[{left_out} more characters left out]")

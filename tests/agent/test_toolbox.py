@@ -146,3 +146,20 @@ async def test_each_call_has_its_key() -> None:
     results = await make_toolbox(work).run(make_context(), calls, Keys("env_1"))
     expected = Keys("env_1")
     assert [result.text for result in results] == [expected.key(call) for call in calls]
+
+
+async def test_a_result_of_another_type_names_the_tool() -> None:
+    async def work(context: Context) -> int:
+        return 7
+
+    result = await run(work)
+    assert (result.failed, result.text) == (True, "work returned a value of type int, expected text or images")
+
+
+async def test_arguments_without_end_are_refused() -> None:
+    async def work(context: Context) -> str:
+        return "done"
+
+    (result,) = await make_toolbox(work).run(make_context(), [ToolCall("1", "work", "[" * 100_000)], Keys("env_1"))
+    assert result.failed
+    assert result.text.startswith("the arguments are not JSON")
