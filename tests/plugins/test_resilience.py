@@ -170,7 +170,8 @@ async def test_a_chunk_that_is_no_json(client: Client, llmock: LLMock) -> None:
     llmock.corrupt(after_chunks=3)
     assert (await client.ask()).message.text
     assert [type(error) for error in client.errors] == [ReplyError]
-    llmock.assert_resilient(strict=True)
+    # Not strictly: where the server has written its whole answer before we hang up, it takes our retry for a new call.
+    llmock.assert_resilient()
 
 
 async def test_silence_in_mid_answer(client: Client, llmock: LLMock) -> None:
