@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import anyio
@@ -53,21 +54,24 @@ class Toolbox:
                 results[index] = await self._one(contexts[index], call)
                 context.emit(results[index])
 
-        async with anyio.create_task_group() as tasks:
-            for index, call in enumerate(calls):
-                tasks.start_soon(one, index, call)
+        with _ungrouped():
+            async with anyio.create_task_group() as tasks:
+                for index, call in enumerate(calls):
+                    tasks.start_soon(one, index, call)
         return tuple(results[index] for index in range(len(calls)))
 
     async def _one(self, context: Context, call: ToolCall) -> ToolResult:
+        """Return a result that answers this very call, whatever the hooks made of the call and its result."""
+        made = call
         try:
-            call = self._hooks.before_tool(context, call)
-            result = ToolResult(call.id, call.name, content(call.name, await self._call(context, call)))
+            made = structs.replace(self._hooks.before_tool(context, call), id=call.id)
+            result = ToolResult(call.id, call.name, content(made.name, await self._call(context, made)))
         except ClawmeshError as error:
             result = failed(call, str(error))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the model is told, the turn goes on
             result = failed(call, f"the tool broke: {type(error).__name__}: {error}")
         try:
-            return self._hooks.after_tool(context, call, result)
+            return structs.replace(self._hooks.after_tool(context, made, result), call=call.id, name=call.name)
         except ClawmeshError as error:
             return failed(call, str(error))
 
@@ -82,6 +86,16 @@ class Toolbox:
         with anyio.move_on_after(self._limits.tool_seconds):
             return await _contained(tool, context, call)
         raise ToolError(f"{call.name} gave no result within {self._limits.tool_seconds:g} s and was stopped")
+
+
+@contextmanager
+def _ungrouped() -> Iterator[None]:
+    """Let the first failure of a task group come out as itself; what came with it stays in its cause."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first = group.exceptions[0]
+        raise first from (group if len(group.exceptions) > 1 else first.__cause__)
 
 
 async def _contained(tool: Tool, context: Context, call: ToolCall) -> Output:

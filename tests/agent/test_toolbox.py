@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from clawmesh.abc.context import Context, Services
 from clawmesh.abc.tool import Output, ToolSpec
@@ -15,7 +16,7 @@ from clawmesh.agent.hooks import Hook, Hooks
 from clawmesh.agent.key import Keys
 from clawmesh.agent.toolbox import Toolbox
 from clawmesh.config.model import Limits
-from clawmesh.messages import Emit, ToolCall, ToolResult
+from clawmesh.messages import Emit, Piece, ToolCall, ToolResult
 from clawmesh.testing import ManualClock, seeded_ids
 
 pytestmark = pytest.mark.anyio
@@ -163,3 +164,30 @@ async def test_arguments_without_end_are_refused() -> None:
     (result,) = await make_toolbox(work).run(make_context(), [ToolCall("1", "work", "[" * 100_000)], Keys("env_1"))
     assert result.failed
     assert result.text.startswith("the arguments are not JSON")
+
+
+async def test_a_result_answers_the_call_whatever_hooks_make_of_it() -> None:
+    async def work(context: Context) -> str:
+        return "done"
+
+    hooks = [
+        Hook("p", "before_tool", lambda call: replace(call, id="other", name="work"), ("call",), guard=True),
+        Hook(
+            "p", "after_tool", lambda call, result: replace(result, call="x", name=call.name), ("call", "result"), True
+        ),
+    ]
+    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "job")], Keys("env_1"))
+    assert (result.call, result.name, result.text) == ("1", "job", "done")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_listener_that_fails_is_seen_as_it_is(count: int) -> None:
+    async def work(context: Context) -> str:
+        return "done"
+
+    def emit(piece: Piece) -> None:
+        raise BrokenPipeError("nobody listens")
+
+    calls = [ToolCall(str(number), "work") for number in range(count)]
+    with pytest.raises(BrokenPipeError, match="nobody listens"):
+        await make_toolbox(work).run(make_context(emit), calls, Keys("env_1"))
