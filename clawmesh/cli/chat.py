@@ -80,6 +80,7 @@ class _Chat:
                 self._console.error(str(outcome.error))
                 return
             view.finish(outcome.message.text)
+            self._console.flush()
             if outcome.report:
                 self._usage += outcome.report.usage
         if scope.cancelled_caught:

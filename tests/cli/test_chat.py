@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
 import pexpect
+import pytest
 
 from tests.cli.conftest import Person
 
@@ -83,3 +86,33 @@ def test_what_was_typed_is_kept_for_its_owner_alone(person: Person) -> None:
 def test_with_many_agents_one_must_be_named(person: Person) -> None:
     done = person.run("chat", code=2)
     assert done.stderr == "clawmesh: say which of the 5 agents (echo, teller, slow, …): clawmesh chat AGENT\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_for_a_pipe(person: Person, number: signal.Signals) -> None:
+    with person.start("chat", "echo") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("one\r\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "You said: one\n"
+        process.send_signal(number)
+        assert process.wait() == 130
+        assert process.stderr is not None
+        assert process.stderr.read().strip() == ""
+
+
+def test_the_last_line_needs_no_end(person: Person) -> None:
+    assert person.run("chat", "echo", stdin="one\n\ntwo").stdout == "You said: one\nYou said: two\n"
+
+
+@pytest.mark.parametrize("length", [1024 * 1024 + 1, 2 * 1024 * 1024])
+def test_a_line_has_a_bound(person: Person, length: int) -> None:
+    done = person.run("chat", "echo", stdin="one\n" + "x" * length + "\n", code=2)
+    assert done.stdout == "You said: one\n"
+    assert done.stderr == "clawmesh: standard input, line 2: is longer than 1048576 bytes\n"
+
+
+def test_a_line_may_be_long(person: Person) -> None:
+    line = "x" * (1024 * 1024)
+    assert person.run("chat", "echo", stdin=f"{line}\n").stdout == f"You said: {line}\n"
