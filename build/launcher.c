@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,12 @@ static const char *run(const char *home, char **arguments) {
     setenv("CLAWMESH_LOCK", number, 1);
     unsetenv("_PYI_ARCHIVE_FILE"); /* of a ClawMesh that started this one: PyInstaller would take over its settings */
     if (access("/proc/self/exe", F_OK) < 0) arguments[0] = program; /* PyInstaller's other way to find its file */
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, NULL); /* until the program is there and can end as it should */
     execv(program, arguments);
+    sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
     reason = strerror(errno);
     close(version), close(held);
     return reason;

@@ -63,6 +63,21 @@ def test_closed_standard_streams_stay_closed(unpacked: Program) -> None:
     assert (done.returncode, done.stdout.partition(" ")[0]) == (0, "clawmesh")
 
 
+def test_a_closed_standard_stream_is_no_trap(unpacked: Program) -> None:
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = unpacked.run("demo", "--fast", before=("sh", "-c", f'exec "$0" "$@" {closed}'))
+        assert done.returncode == 0, (closed, done.stderr)
+
+
+def test_an_interrupt_that_comes_too_early_is_taken_later(unpacked: Program) -> None:
+    def interrupted() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGINT)
+
+    done = unpacked.run("demo", preexec_fn=interrupted)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 # Places
 
 
