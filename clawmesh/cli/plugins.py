@@ -14,7 +14,7 @@ from clawmesh.agent.hooks import Incident
 from clawmesh.cli.console import Console
 from clawmesh.cli.finding import show
 from clawmesh.clock import SystemClock
-from clawmesh.config.load import load as load_config
+from clawmesh.config.load import survey
 from clawmesh.config.location import locate, prepare
 from clawmesh.config.model import PluginSettings
 from clawmesh.errors import PluginError, StorageError, UsageError
@@ -165,7 +165,8 @@ def _folders(arguments: argparse.Namespace, console: Console) -> tuple[Folders, 
     places = locate(arguments.config, arguments.data, console.environ)
     if places.config is None:
         return Folders.of(places.data), PluginSettings()
-    settings = load_config(places.config, console.environ).plugins
+    # Whatever else is wrong with the configuration, plugins can be made, checked and trusted.
+    settings = survey(places.config, console.environ)[0].plugins
     return Folders.of(places.data, places.config, settings.folder), settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from msgspec import to_builtins
 
@@ -16,6 +17,8 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 MESH_TOOLS = ("ask_agent", "send_agent", "ask_agents", "publish")
 OUTSIDE = "you"
 INDENT = 4
+ARROW = " → "
+NARROWEST = 30
 
 
 class Stage:
@@ -35,7 +38,7 @@ class Stage:
         sender = envelope.sender.partition("/")[0]
         if sender == OUTSIDE:
             self._console.print()
-        self._say(envelope, sender, envelope.to.agent, envelope.message.text, -1)
+        self._line(envelope, (sender, envelope.to.agent), envelope.message.text, deeper=-1)
 
     def piece(self, envelope: Envelope, piece: Piece) -> None:
         match piece:
@@ -53,15 +56,14 @@ class Stage:
             case ToolResult() if piece.name not in MESH_TOOLS:
                 self._tools += 1
                 call = self._calls[f"{envelope.id}{piece.call}"]
-                shown = self._console.clean(call_line({"arguments": call.arguments}, piece))
-                self._line(envelope, f"{self._name(envelope.to.agent)} {shown}")
+                self._line(envelope, (envelope.to.agent,), call_line({"arguments": call.arguments}, piece))
 
     def ended(self, envelope: Envelope, outcome: Outcome) -> None:
         self._think(envelope)
         self._break()
         if envelope.sender != OUTSIDE:
             said = outcome.message.text if outcome.message else f"{outcome.ending}: {outcome.error}"
-            self._say(envelope, envelope.to.agent, envelope.sender.partition("/")[0], said)
+            self._line(envelope, (envelope.to.agent, envelope.sender.partition("/")[0]), said)
 
     def close(self, seconds: float) -> None:
         """Say what it came to, and what to try next."""
@@ -73,16 +75,18 @@ class Stage:
 
     def _think(self, envelope: Envelope) -> None:
         if thoughts := self._thoughts.pop(envelope.id, None):
-            thought = self._console.style(f"thinks: {self._console.clean(''.join(thoughts))}", "dim")
-            self._line(envelope, f"{self._name(envelope.to.agent)} {thought}")
+            self._line(envelope, (envelope.to.agent,), f"thinks: {''.join(thoughts)}", style="dim")
 
-    def _say(self, envelope: Envelope, sender: str, receiver: str, text: str, deeper: int = 0) -> None:
-        self._line(envelope, f"{self._name(sender)} → {self._name(receiver)}  {self._console.clean(text)}", deeper)
-
-    def _line(self, envelope: Envelope, text: str, deeper: int = 0) -> None:
+    def _line(self, envelope: Envelope, names: tuple[str, ...], text: str, *, deeper: int = 0, style: str = "") -> None:
+        """Print who speaks (to whom), indented as deep as the message lies, and what; long lines hang below it."""
         self._break()
-        depth = max(0, len(envelope.waiting) + deeper)
-        self._console.print(" " * INDENT * depth + text)
+        margin = " " * INDENT * max(0, len(envelope.waiting) + deeper)
+        gap = "  " if len(names) > 1 else " "
+        hanging = margin + " " * len(f"{ARROW.join(names)}{gap}")
+        width = max(NARROWEST, self._console.width - len(hanging))
+        lines = wrap(self._console.clean(text), width) if self._console.interactive else [self._console.clean(text)]
+        styled = [self._console.style(line, *([style] if style else [])) for line in lines]
+        self._console.print(margin + ARROW.join(map(self._name, names)) + gap + f"\n{hanging}".join(styled))
         self._console.flush()
 
     def _break(self) -> None:
