@@ -88,7 +88,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     else:
         show(finding, source, console)
     if source.origin == "user" and Trust.open(folders.trust).standing(source, read(source)) != "trusted":
-        console.note(f"{source.name} does not run elsewhere before: clawmesh plugins trust {source.name}")
+        console.note(f"{source.name} runs only after: clawmesh plugins trust {source.name}")
     return 0 if finding.ok else 1
 
 
