@@ -22,7 +22,12 @@ from clawmesh.messages import Image, Message, Part, Report, Text
 IMAGE_BYTES = 20 * 1024 * 1024
 INPUT_CHARACTERS = 16 * 1024 * 1024
 _IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
-_CUT = {"length": "the answer was cut off at max_tokens", "context_window": "the model's context window is full"}
+_CUT = {
+    "length": "the answer was cut off at max_tokens",
+    "context_window": "the model's context window is full",
+    "refusal": "the model refused",
+    "content_filter": "the provider's filter ended the answer",
+}
 
 
 def ask(arguments: argparse.Namespace, console: Console) -> int:
@@ -67,7 +72,10 @@ def _text(given: str | None) -> tuple[Part, ...]:
         return (Text(given),)
     if given is None and sys.stdin.isatty():
         raise UsageError("there is no message; give it as an argument, or on standard input")
-    text = sys.stdin.read(INPUT_CHARACTERS + 1)
+    try:
+        text = sys.stdin.read(INPUT_CHARACTERS + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input is not UTF-8") from error
     if len(text) > INPUT_CHARACTERS:
         raise UsageError(f"standard input is longer than {INPUT_CHARACTERS} characters")
     if not text.strip():

@@ -34,6 +34,8 @@ KEYS = (
 
 def chat(arguments: argparse.Namespace, console: Console) -> int:
     """Talk until the input ends; a failed or stopped turn ends only itself."""
+    if console.as_json:
+        raise UsageError("a chat has no JSON; ask one question after the other: clawmesh ask AGENT/SESSION --json")
 
     async def main() -> int:
         async with opened(arguments, console) as app:

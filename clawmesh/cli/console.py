@@ -132,7 +132,7 @@ class Console:
             signal.raise_signal(signal.SIGTERM)
 
 
-def fault(error: ClawmeshError | None) -> dict[str, Any]:
+def fault(error: Exception | None) -> dict[str, Any]:
     """Return an error as JSON shows it; of a failed model call also what the provider said."""
     facts = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, BackendError):

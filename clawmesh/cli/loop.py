@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import anyio
 
+from clawmesh.cli.main import INTERRUPTED
 from clawmesh.runtime import loop_options, tune
 
 T = TypeVar("T")
-INTERRUPTED = 130
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:

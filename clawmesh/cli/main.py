@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
 import signal
 import sys
@@ -10,7 +12,7 @@ from importlib import import_module
 
 from clawmesh.cli.console import Console, fault
 from clawmesh.cli.parser import build
-from clawmesh.errors import ClawmeshError
+from clawmesh.errors import ClawmeshError, UsageError
 
 INTERRUPTED = 130
 
@@ -20,12 +22,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns 0 ok, 1 the work failed, 2 usage or configuration, 3 refused by policy or limit, 130 interrupted.
     """
+    words = sys.argv[1:] if argv is None else argv
+    _speak_utf8()
     parser = build()
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = parser.parse_args(words)
+    except UsageError as error:
+        # Nothing else is known of a command line that cannot be read.
+        return _fail(_console(as_json="--json" in words, debug="--debug" in words), error)
     if arguments.verb is None:
         parser.print_help()
         return 0
-    console = Console(sys.stdout, sys.stderr, os.environ, as_json=arguments.json, debug=arguments.debug)
+    return execute(arguments, _console(as_json=arguments.json, debug=arguments.debug))
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> int:
+    """Call the function that `arguments.run` names; say how it failed and return the exit code."""
     # A supervisor's SIGTERM ends a command as Ctrl-C does: everything open is closed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -43,16 +55,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(console: Console, error: ClawmeshError) -> int:
-    if console.debug:
-        sys.excepthook(type(error), error, error.__traceback__)
-    elif console.as_json:
-        console.json({"error": fault(error)})
+    _tell(console, error)
     console.report(error)
     return error.exit_code
 
 
 def _break(console: Console, error: Exception) -> int:
-    if console.debug:
-        sys.excepthook(type(error), error, error.__traceback__)
+    _tell(console, error)
     console.error(f"this is a fault of ClawMesh itself: {type(error).__name__}: {error} (--debug shows where)")
     return 1
+
+
+def _tell(console: Console, error: Exception) -> None:
+    if console.as_json:
+        console.json({"error": fault(error)})
+    if console.debug:
+        # Here, not above: nobody else needs it.
+        import traceback  # noqa: PLC0415
+
+        console.note("".join(traceback.format_exception(error)).rstrip())
+
+
+def _console(*, as_json: bool, debug: bool) -> Console:
+    return Console(sys.stdout, sys.stderr, os.environ, as_json=as_json, debug=debug)
+
+
+def _speak_utf8() -> None:
+    # Whatever the locale: models say anything, even lone surrogates, and what is read must be sound.
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "replace"), (sys.stderr, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)

@@ -7,18 +7,22 @@ Each verb names its function as `module:function`; it is imported when the verb 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from clawmesh.config.suggestion import did_you_mean
+from clawmesh.errors import UsageError
 from clawmesh.version import VERSION
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with exit code 2 and one sentence, naming the nearest right verb or option."""
+    """Raises UsageError with one sentence, naming the nearest right verb or option."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"clawmesh: {message}\nTry '{self.prog} --help'.\n")
+        error = UsageError(message)
+        error.add_note(f"Try '{self.prog} --help'.")
+        raise error
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         # argparse of Python 3.11 has no public place to say which choice is near.
@@ -80,7 +84,9 @@ def _talk(verbs: Any, shared: Parser) -> None:
         description="Watch a team of agents work, offline, with no key and no configuration.",
     )
     demo.set_defaults(run="clawmesh.cli.demo:demo")
-    demo.add_argument("message", nargs="?", help="what to ask the team (default: a question about a launch)")
+    demo.add_argument(
+        "message", type=_text, nargs="?", help="what to ask the team (default: how much memory conversations need)"
+    )
     demo.add_argument("--config", action="store_true", dest="print_config", help="print the TOML that it runs, and end")
     demo.add_argument("--fast", action="store_true", help="do not slow the streams down to reading speed")
     demo.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print events as JSON lines")
@@ -88,9 +94,9 @@ def _talk(verbs: Any, shared: Parser) -> None:
 
     ask = _add(verbs, "ask", "clawmesh.cli.ask:ask", "ask an agent and print its answer", [shared])
     ask.add_argument("agent", help="an agent, or one of its sessions: agent/session")
-    ask.add_argument("message", nargs="?", help="the message; '-' or nothing: read standard input")
+    ask.add_argument("message", type=_text, nargs="?", help="the message; '-' or nothing: read standard input")
     ask.add_argument("--image", metavar="FILE", action="append", default=[], help="send an image along (repeatable)")
-    ask.add_argument("--seconds", type=float, metavar="N", help="give up after N seconds")
+    ask.add_argument("--seconds", type=_seconds, metavar="N", help="give up after N seconds")
     ask.add_argument("--quiet", action="store_true", help="show the answer alone, not the tool calls on the way")
 
     chat = _add(verbs, "chat", "clawmesh.cli.chat:chat", "talk with an agent", [shared])
@@ -134,6 +140,29 @@ def _config(verbs: Any, shared: Parser) -> None:
 def _rest(verbs: Any, shared: Parser) -> None:
     bench = _add(verbs, "bench", "clawmesh.cli.bench:bench", "measure this machine", [shared])
     bench.add_argument("--suite", choices=("backends",), default="backends")
-    bench.add_argument("--streams", type=int, default=10_000, metavar="N", help="streams at once (default 10000)")
+    bench.add_argument("--streams", type=_count, default=10_000, metavar="N", help="streams at once (default 10000)")
     completion = _add(verbs, "completion", "clawmesh.cli.completion:completion", "print shell completion", [shared])
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _text(given: str) -> str:
+    # Bytes of an argument that are not UTF-8 arrive as surrogates (PEP 383).
+    if not given.isascii() and any("\ud800" <= each <= "\udfff" for each in given):
+        raise argparse.ArgumentTypeError("what is given is not UTF-8")
+    return given
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f'found "{given}", expected a number greater than 0')
+    return seconds
+
+
+def _count(given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f'found "{given}", expected an integer of at least 1')
+    return int(given)

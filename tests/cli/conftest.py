@@ -66,14 +66,15 @@ class Person:
         return {"PATH": os.environ["PATH"], "HOME": home, "CLAWMESH_DATA": str(self.folder / "data"), "TERM": "xterm"}
 
     def run(self, *words: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run one command and check its exit code."""
+        """Run one command and check its exit code; bytes that are not UTF-8 are surrogates, as in PEP 383."""
         done = subprocess.run(
             [str(self.executable), *words],
             cwd=self.folder,
             env=self.environ,
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             timeout=50,
         )
         assert done.returncode == code, done.stderr

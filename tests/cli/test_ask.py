@@ -124,3 +124,61 @@ def test_a_reader_that_goes_ends_the_command(person: Person) -> None:
     )
     assert b"How much memory" in done.stdout
     assert done.stderr.strip() == b""
+
+
+def test_what_is_not_utf_8_is_refused(person: Person) -> None:
+    assert "is not UTF-8" in person.run("ask", "echo", "caf\udce9", code=2).stderr
+    assert person.run("ask", "echo", stdin="caf\udce9", code=2).stderr == "clawmesh: standard input is not UTF-8\n"
+    done = person.run("chat", "echo", stdin="caf\u00e9\ncaf\udce9\n", code=2)
+    assert done.stdout == "You said: caf\u00e9\n"
+    assert done.stderr == "clawmesh: standard input, line 2: is not UTF-8\n"
+
+
+BACKEND = """
+from clawmesh import Message, Reply, Usage
+
+
+class Backend:
+    async def complete(self, request, emit):
+        return Reply(message=Message.assistant("caf\\u00e9 \\ud800"), stop=request.model, usage=Usage(), model="m")
+
+
+def ender(services, /):
+    \"\"\"End as the model's name says.\"\"\"
+    return Backend()
+
+
+def register_backends():
+    return {"ender": ender}
+"""
+
+
+@pytest.fixture
+def ender(person: Person) -> Person:
+    """With an agent for each reason to end."""
+    with (person.folder / "clawmesh.toml").open("a") as file:
+        for stop in ("refusal", "content_filter", "length", "end"):
+            file.write(f'[agents.{stop}]\nbackend = "ender"\nmodel = "{stop}"\n')
+        file.write('[backends.ender]\ntype = "ender"\n')
+    person.plugin("ender", BACKEND)
+    return person
+
+
+@pytest.mark.parametrize(
+    ("stop", "note"),
+    [
+        ("refusal", "clawmesh: the model refused\n"),
+        ("content_filter", "clawmesh: the provider's filter ended the answer\n"),
+        ("length", "clawmesh: the answer was cut off at max_tokens\n"),
+        ("end", ""),
+    ],
+)
+def test_why_an_answer_ended_early_is_said(ender: Person, stop: str, note: str) -> None:
+    done = ender.run("ask", stop, "hi")
+    assert done.stderr == note
+    assert done.stdout == "caf\u00e9 ?\n"
+
+
+def test_json_escapes_what_cannot_be_encoded(ender: Person) -> None:
+    done = ender.run("ask", "end", "hi", "--json")
+    assert json.loads(done.stdout)["text"] == "caf\u00e9 \ud800"

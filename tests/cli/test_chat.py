@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pexpect
@@ -93,12 +94,14 @@ def test_a_signal_ends_the_wait_for_a_pipe(person: Person, number: signal.Signal
     with person.start("chat", "echo") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("one\r\n")
+        assert process.stderr is not None
+        process.stdin.write("one\r\n/usage\r\n")
         process.stdin.flush()
         assert process.stdout.readline() == "You said: one\n"
+        # Printed between two turns: a Ctrl-C within one would stop only that.
+        assert process.stderr.readline() == "1 tokens in, 3 out\n"
         process.send_signal(number)
         assert process.wait() == 130
-        assert process.stderr is not None
         assert process.stderr.read().strip() == ""
 
 
@@ -116,3 +119,9 @@ def test_a_line_has_a_bound(person: Person, length: int) -> None:
 def test_a_line_may_be_long(person: Person) -> None:
     line = "x" * (1024 * 1024)
     assert person.run("chat", "echo", stdin=f"{line}\n").stdout == f"You said: {line}\n"
+
+
+def test_a_chat_has_no_json(person: Person) -> None:
+    done = person.run("chat", "echo", "--json", code=2)
+    assert json.loads(done.stdout)["error"]["type"] == "UsageError"
+    assert "a chat has no JSON" in done.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from importlib import import_module
 
 import pytest
@@ -9,9 +10,7 @@ from clawmesh.cli.parser import build
 
 
 def fail(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(argv)
-    assert ended.value.code == 2
+    assert main(argv) == 2
     return capsys.readouterr().err
 
 
@@ -24,7 +23,7 @@ def test_options_are_understood_before_and_after_the_verb() -> None:
 
 def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail(capsys, "aks", "x") == (
-        'clawmesh: there is no command "aks"; did you mean "ask"?\nTry \'clawmesh --help\'.\n'
+        'clawmesh: there is no command "aks"; did you mean "ask"?\n  Try \'clawmesh --help\'.\n'
     )
 
 
@@ -71,3 +70,36 @@ def test_every_verb_leads_to_a_function(argv: list[str]) -> None:
 def test_no_verb_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "Try: clawmesh demo" in capsys.readouterr().out
+
+
+def test_a_wrong_command_line_is_json_for_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["aks", "--json"]) == 2
+    said = capsys.readouterr()
+    message = 'there is no command "aks"; did you mean "ask"?'
+    assert json.loads(said.out) == {"error": {"type": "UsageError", "message": message}}
+    assert said.err.startswith(f"clawmesh: {message}\n")
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "0", "-1", "1e400", "soon", ""])
+def test_seconds_are_a_finite_number_above_zero(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    message = fail(capsys, "ask", "a", "b", f"--seconds={given}")
+    assert f'argument --seconds: found "{given}", expected a number greater than 0' in message
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "1.5", "many", "²", ""])
+def test_streams_are_at_least_one(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    message = fail(capsys, "bench", f"--streams={given}")
+    assert f'argument --streams: found "{given}", expected an integer of at least 1' in message
+
+
+def test_numbers_are_read() -> None:
+    assert build().parse_args(["ask", "a", "b", "--seconds", "0.5"]).seconds == 0.5
+    assert build().parse_args(["bench", "--streams", "200"]).streams == 200
+
+
+@pytest.mark.parametrize("verb", [["ask", "a"], ["demo"]])
+def test_a_message_is_utf_8(capsys: pytest.CaptureFixture[str], verb: list[str]) -> None:
+    assert "argument message: what is given is not UTF-8" in fail(
+        capsys, *verb, b"caf\xe9".decode(errors="surrogateescape")
+    )
+    assert build().parse_args([*verb, "café 😀"]).message == "café 😀"
