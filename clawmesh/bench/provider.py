@@ -24,6 +24,7 @@ import anyio
 import httptools
 import msgspec
 
+from clawmesh.errors import ResourceError
 from clawmesh.runtime import loop_options, settle, tune
 
 MODEL = re.compile(r"(?P<tool>tool:)?(?P<chunks>[0-9]{1,6})x(?P<millis>[0-9]{1,6})")
@@ -261,18 +262,27 @@ def provider(certificate: str = "") -> Iterator[str]:
     ours, theirs = context.Pipe()
     process = context.Process(target=run, args=(theirs, certificate), daemon=True)
     process.start()
+    theirs.close()  # so that a process which dies at once ends the wait for its port
     try:
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{ours.recv()}/v1"
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{_port(ours)}/v1"
     finally:
         process.terminate()
         process.join()
         ours.close()
-        theirs.close()
+
+
+def _port(pipe: Connection) -> int:
+    try:
+        port: int = pipe.recv()
+    except EOFError as error:
+        raise ResourceError("the mock provider could not be started") from error
+    return port
 
 
 def run(port: Connection, certificate: str) -> None:
     """Serve until terminated; the port's number goes into the pipe `port`."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them; they end us
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import stat
 import sys
-from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
@@ -46,6 +47,8 @@ async def _ask(app: App, arguments: argparse.Namespace, console: Console, messag
     view = View(console, quiet=arguments.quiet)
     outcome = await app.engine.ask(address, message, sender="user", seconds=arguments.seconds, emit=view.piece)
     error = outcome.error or FailedError("no answer")
+    if outcome.message is None:
+        view.end_line()
     if console.as_json:
         console.json(described(address, outcome, view))
         if outcome.message is None:
@@ -84,13 +87,15 @@ def _text(given: str | None) -> tuple[Part, ...]:
 
 
 def _image(name: str) -> Image:
-    path = Path(name)
     try:
-        data = path.read_bytes() if path.stat().st_size <= IMAGE_BYTES else b""
+        # Not blocking: what somebody gives as an image may be a pipe that nobody writes to.
+        with open(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(IMAGE_BYTES + 1) if regular else b""
     except OSError as error:
         raise UsageError(f"cannot read the image {name}: {error.strerror}") from error
-    if not data:
-        raise UsageError(f"the image {name} is empty or larger than {IMAGE_BYTES // 1024**2} MB")
+    if not 0 < len(data) <= IMAGE_BYTES:
+        raise UsageError(f"the image {name} is empty, no file, or larger than {IMAGE_BYTES // 1024**2} MB")
     for magic, media_type in _IMAGES.items():
         if data.startswith(magic):
             return Image(media_type, data)

@@ -79,6 +79,7 @@ class _Chat:
         with anyio.CancelScope() as scope, Interrupt(scope.cancel, again=True).on(signal.SIGINT):
             outcome = await self._app.engine.ask(self._address, Message.user(text), sender="user", emit=view.piece)
             if outcome.message is None:
+                view.end_line()
                 self._console.error(str(outcome.error))
                 return
             view.finish(outcome.message.text)
@@ -107,6 +108,8 @@ class _Chat:
                         self._console.note(f"{message.role}: {message.text}")
             case "/usage":
                 self._console.note(f"{self._usage.input_tokens} tokens in, {self._usage.output_tokens} out")
+            case _ if name != "/help":
+                self._console.error(f"there is no command {name}; /help lists those that there are")
             case _:
                 for command, meaning in COMMANDS.items():
                     self._console.note(f"{command:<12} {meaning}")

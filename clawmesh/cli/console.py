@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from clawmesh.errors import BackendError, ClawmeshError
+from clawmesh.errors import BackendError, ClawmeshError, StorageError
 
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -115,21 +115,28 @@ class Console:
         """Write out what is buffered; if the reader has gone (`clawmesh … | head`), end this command."""
         try:
             self._output.flush()
-        except BrokenPipeError:
-            self._abandon()
+        except OSError as error:
+            self._abandon(error)
 
     def _write(self, text: str) -> None:
         try:
             self._output.write(text)
-        except BrokenPipeError:
-            self._abandon()
+        except OSError as error:
+            self._abandon(error)
 
-    def _abandon(self) -> None:
-        if not self.abandoned:
-            self.abandoned = True
-            # Nobody reads any more. What is still buffered goes nowhere, and what runs ends as at a SIGTERM.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
-            signal.raise_signal(signal.SIGTERM)
+    def _abandon(self, error: OSError) -> None:
+        """Take note that nothing can be written any more; what is still buffered goes nowhere.
+
+        Raises StorageError if there is somebody to whom that must be said.
+        """
+        if self.abandoned:
+            return
+        self.abandoned = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise StorageError(f"the output cannot be written: {error.strerror}") from error
+        # The reader has gone: what runs ends as at a SIGTERM.
+        signal.raise_signal(signal.SIGTERM)
 
 
 def fault(error: Exception | None) -> dict[str, Any]:

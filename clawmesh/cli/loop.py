@@ -21,7 +21,7 @@ T = TypeVar("T")
 def run(main: Callable[[], Awaitable[T]]) -> T:
     """Run to the end.
 
-    SIGINT or SIGTERM cancels it; another one ends the process at once, whatever it is doing.
+    SIGINT, SIGTERM or SIGHUP cancels it; another one ends the process at once, whatever it is doing.
 
     Raises:
         KeyboardInterrupt: a signal came; all that was open is closed by then.
@@ -31,7 +31,7 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
         task = asyncio.current_task()
         assert task is not None
         interrupt = Interrupt(task.cancel)
-        with interrupt.on(signal.SIGINT, signal.SIGTERM):
+        with interrupt.on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             try:
                 return await main()
             except asyncio.CancelledError:
@@ -59,7 +59,8 @@ class Interrupt:
     @contextmanager
     def on(self, *signals: signal.Signals) -> Iterator[None]:
         """Handle these signals; if one is to be the last, then as long as the process lives."""
-        previous = {number: signal.signal(number, self._handle) for number in signals}
+        heeded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+        previous = {number: signal.signal(number, self._handle) for number in heeded}
         try:
             yield
         finally:

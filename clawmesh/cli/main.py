@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 
 from clawmesh.cli.console import Console, fault
@@ -38,11 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     """Call the function that `arguments.run` names; say how it failed and return the exit code."""
-    # A supervisor's SIGTERM ends a command as Ctrl-C does: everything open is closed on the way out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A supervisor's SIGTERM or the end of the terminal ends a command as Ctrl-C does: all is closed on the way out.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as it is under nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         module, function = arguments.run.split(":")
-        code: int = getattr(import_module(module), function)(arguments, console)
+        # What a plugin prints is no result of ours, and must not end up within one.
+        with redirect_stdout(sys.stderr):
+            code: int = getattr(import_module(module), function)(arguments, console)
         console.flush()
     except ClawmeshError as error:
         code = _fail(console, error)

@@ -52,10 +52,10 @@ class View:
         if not self._live:
             self._console.print(answer)
             return
-        self._line()
+        self.end_line()
         if answer != "".join(self._said):
             self._stream(answer)
-            self._line()
+            self.end_line()
 
     def _called(self, result: ToolResult) -> dict[str, Any]:
         """Return the first call of that id without a result: providers repeat ids, and leave them empty."""
@@ -83,14 +83,15 @@ class View:
     def _turn_to(self, kind: type) -> None:
         """Begin a new line where another kind of piece begins."""
         if kind is not self._kind or kind in (ToolResult, Retraction):
-            self._line()
+            self.end_line()
         self._kind = kind
 
     def _stream(self, text: str, *styles: str) -> None:
         self._console.stream(text, *styles)
         self._fresh = text.endswith("\n") if text else self._fresh
 
-    def _line(self) -> None:
+    def end_line(self) -> None:
+        """Let what follows begin at the line's start."""
         if not self._fresh:
             self._console.print()
         self._fresh = True

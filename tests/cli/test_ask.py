@@ -182,3 +182,38 @@ def test_why_an_answer_ended_early_is_said(ender: Person, stop: str, note: str) 
 def test_json_escapes_what_cannot_be_encoded(ender: Person) -> None:
     done = ender.run("ask", "end", "hi", "--json")
     assert json.loads(done.stdout)["text"] == "caf\u00e9 \ud800"
+
+
+def test_what_cannot_be_written_is_said_in_a_line(person: Person) -> None:
+    words = ["bash", "-c", f"{person.executable} ask echo hi > /dev/full"]
+    done = subprocess.run(words, env=person.environ, cwd=person.folder, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 1
+    assert done.stderr == "clawmesh: the output cannot be written: No space left on device\n"
+
+
+def test_what_a_plugin_prints_is_no_part_of_the_answer(person: Person) -> None:
+    person.plugin("noisy", "print('at import')\ndef before_model(): print('at work')\n")
+    done = person.run("--json", "ask", "echo", "hi")
+    assert json.loads(done.stdout)["text"] == "You said: hi"
+    assert "at import\n" in done.stderr
+    assert "at work\n" in done.stderr
+
+
+def test_an_image_that_is_no_file_is_not_read(person: Person) -> None:
+    for name in ("/dev/zero", "."):
+        assert "the image" in person.run("ask", "echo", "x", "--image", name, code=2).stderr
+
+
+def test_an_error_begins_on_a_line_of_its_own(person: Person) -> None:
+    with person.terminal("ask", "slow", "hi", "--seconds", "0.5") as terminal:
+        terminal.expect_exact("one\r\nclawmesh: ")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 1
+
+
+def test_the_end_of_the_terminal_ends_the_command(person: Person) -> None:
+    with person.terminal("ask", "slow", "hi") as terminal:
+        terminal.expect("one")
+        terminal.kill(signal.SIGHUP)
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 130

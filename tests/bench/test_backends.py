@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import msgspec
+
+from clawmesh.bench.backends import judged, loads
+from clawmesh.bench.streams import Figures
+from clawmesh.bench.suite import Check, Machine, Result, check, rows
+
+
+def figures(requests: int, **changes: float) -> Figures:
+    plain = {
+        "failures": 0,
+        "chunks": requests * 20,
+        "cpu_seconds": 1.0,
+        "kib_each": 9.0,
+        "lag_p50_ms": 1,
+        "lag_p99_ms": 4,
+    }
+    return msgspec.convert({"requests": requests, **plain, **changes}, Figures)
+
+
+def judge(**changes: float) -> dict[str, Check]:
+    found = judged({"alone": figures(1000), "busy": figures(1000), "crowd": figures(10_000, **changes)})
+    return {each.name.rpartition(": ")[2] + each.name[:1]: each for each in found}
+
+
+def test_figures_are_given_per_request_and_per_chunk() -> None:
+    assert {name: (each.value, each.unit) for name, each in judge().items()} == {
+        "failed1": (0, ""),
+        "CPU each1": (100, "µs"),
+        "memory each1": (9, "KB"),
+        "lag p991": (4, "ms"),
+        "CPUa": (50, "µs"),
+    }
+
+
+def test_each_goal_is_judged() -> None:
+    assert all(each.ok for each in judge().values())
+    assert not judge(failures=1)["failed1"].ok
+    assert not judge(kib_each=12.5)["memory each1"].ok
+    assert not judge(lag_p99_ms=5.5)["lag p991"].ok
+
+
+def test_the_crowd_is_as_large_as_asked() -> None:
+    assert loads(123)["crowd"].streams == 123
+
+
+def test_a_result_as_json_has_the_agreed_fields() -> None:
+    result = Result("backends", Machine(), [check("x", 2.0, "ms", 1.0, {"Go": 3.0})])
+    told = msgspec.to_builtins(result)
+    assert set(told) == {"suite", "machine", "checks"}
+    expected = {"name": "x", "value": 2.0, "unit": "ms", "goal": 1.0, "ok": False, "beside": {"Go": 3.0}}
+    assert told["checks"] == [expected]
+    assert msgspec.convert(told, Result) == result
+
+
+def test_a_result_is_met_when_every_goal_is() -> None:
+    met, missed, free = check("a", 1, "", 1), check("b", 2, "", 1), check("c", 9, "")
+    assert Result("s", Machine(), [met, free]).ok
+    assert not Result("s", Machine(), [met, missed]).ok
+    assert [row[3] for row in rows(Result("s", Machine(), [met, missed, free]))] == ["ok", "MISSED", ""]
