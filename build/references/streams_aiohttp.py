@@ -9,12 +9,9 @@ import ssl
 import sys
 
 import aiohttp
-import anyio
-import msgspec
 
-from clawmesh.bench.streams import Figures, Hear, Load, Streamer, decode, measure
+from clawmesh.bench.streams import Figures, Hear, Load, Streamer, decode, main, warmed
 from clawmesh.errors import ReplyError, TruncatedReplyError
-from clawmesh.runtime import loop_options, settle, tune
 
 
 def streamer(session: aiohttp.ClientSession, url: str) -> Streamer:
@@ -53,20 +50,8 @@ async def run(url: str, load: Load, ca_file: str) -> Figures:
     connector = aiohttp.TCPConnector(limit=0, ssl=context)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        stream = streamer(session, url)
-        await measure(Load(1, 1, 0), stream)
-        settle()
-        return await measure(load, stream)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the load that the arguments describe."""
-    tune()
-    url, *numbers = arguments[:5]
-    ca_file = arguments[5] if len(arguments) > 5 else ""
-    figures = anyio.run(run, url, Load(*map(int, numbers)), ca_file, backend_options=loop_options())
-    sys.stdout.buffer.write(msgspec.json.encode(figures) + b"\n")
+        return await warmed(load, streamer(session, url))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], run)

@@ -191,14 +191,18 @@ def plain(transport: Transport, url: str) -> Streamer:
 async def run(url: str, load: Load, ca_file: str) -> Figures:
     """Warm up with one request, then run a load."""
     async with open_transport(identity=Identity(ca_file=ca_file)) as transport:
-        stream = plain(transport, url)
-        await measure(Load(1, 1, 0), stream)
-        settle()
-        return await measure(load, stream)
+        return await warmed(load, plain(transport, url))
 
 
-def main(arguments: list[str]) -> None:
-    """Run the load that the arguments describe."""
+async def warmed(load: Load, stream: Streamer) -> Figures:
+    """Run a load after one request that is not counted."""
+    await measure(Load(1, 1, 0), stream)
+    settle()
+    return await measure(load, stream)
+
+
+def main(arguments: list[str], run: Callable[[str, Load, str], Awaitable[Figures]] = run) -> None:
+    """Run the load that the arguments describe and print its figures; `run` is the client that is measured."""
     tune()
     url, *numbers = arguments[:5]
     ca_file = arguments[5] if len(arguments) > 5 else ""
