@@ -8,7 +8,7 @@ from typing import Any
 from clawmesh.cli.console import Console
 from clawmesh.cli.opening import configured
 from clawmesh.cli.view import short
-from clawmesh.config.model import AgentConfig
+from clawmesh.config.model import AgentConfig, Config
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import UsageError
 
@@ -17,7 +17,7 @@ def agents(arguments: argparse.Namespace, console: Console) -> int:
     """List the agents of the configuration, or show one."""
     config = configured(arguments, console)
     if arguments.agent is None:
-        return _list(list(config.agents.values()), console)
+        return _list(config, console)
     agent = config.agents.get(arguments.agent)
     if agent is None:
         near = did_you_mean(arguments.agent, config.agents, otherwise="there are")
@@ -30,7 +30,8 @@ def agents(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _list(found: list[AgentConfig], console: Console) -> int:
+def _list(config: Config, console: Console) -> int:
+    found = list(config.agents.values())
     if console.as_json:
         console.json([_facts(agent) for agent in found])
         return 0
@@ -42,7 +43,7 @@ def _list(found: list[AgentConfig], console: Console) -> int:
         (
             agent.name,
             ", ".join(agent.backend) or agent.type,
-            agent.model or "-",
+            _model(config, agent) or "-",
             short(", ".join(agent.tools), 30) or "-",
             short(", ".join(agent.peers), 30) or "-",
             agent.description,
@@ -51,6 +52,12 @@ def _list(found: list[AgentConfig], console: Console) -> int:
     ]
     console.table(rows, head=head)
     return 0
+
+
+def _model(config: Config, agent: AgentConfig) -> str:
+    """Return the model that the agent's first backend is asked for."""
+    own = config.backends[agent.backend[0]].arguments.get("model", "") if agent.backend else ""
+    return agent.model or str(own)
 
 
 def _facts(agent: AgentConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from clawmesh.agent.hooks import Incident
+from clawmesh.agent.hooks import Hooks, Incident
 from clawmesh.cli.console import Console
 from clawmesh.cli.finding import show
 from clawmesh.clock import SystemClock
@@ -43,7 +43,7 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
         console.json([_fact(plugin) for plugin in loaded.plugins])
         return 0
     rows: list[tuple[str, ...]] = [
-        (plugin.name, plugin.origin, plugin.state, plugin.reason or ", ".join(map(str, plugin.registers)))
+        (plugin.name, plugin.origin, plugin.state, plugin.reason or ", ".join(_offers(plugin, loaded.hooks)))
         for plugin in loaded.plugins
     ]
     console.table(rows, head=("PLUGIN", "ORIGIN", "STATE", "REGISTERS"))
@@ -205,6 +205,12 @@ def _identity(source: Source, snapshot: Snapshot) -> dict[str, Any]:
         "bytes": snapshot.size,
         **files,
     }
+
+
+def _offers(plugin: PluginInfo, hooks: Hooks) -> list[str]:
+    """Return what a plugin registers, and the wrapper hooks that it defines."""
+    own = [name.partition(" ")[0] for name in hooks.names if name.endswith(f" ({plugin.name})")]
+    return [*map(str, plugin.registers), *own]
 
 
 def _fact(plugin: PluginInfo) -> dict[str, Any]:
