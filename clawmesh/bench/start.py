@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -56,7 +55,11 @@ def command() -> list[str]:
 def bare() -> list[str] | None:
     """Return the words that start a bare interpreter, if this machine has one."""
     python = shutil.which("python3") if getattr(sys, "frozen", False) else sys.executable
-    return [os.path.realpath(python), "-I", "-S", "-c", "pass"] if python else None
+    if python is None:
+        return None
+    # What is on PATH may be a script that looks for an interpreter each time.
+    itself = subprocess.run([python, "-c", "import sys; print(sys.executable)"], stdout=subprocess.PIPE, text=True)
+    return [itself.stdout.strip() or python, "-I", "-S", "-c", "pass"]
 
 
 def paired(ours: Sequence[str], theirs: Sequence[str] | None) -> tuple[float, float | None]:
