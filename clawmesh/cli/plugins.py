@@ -27,8 +27,6 @@ from clawmesh.plugin.source import Snapshot, Source, read
 from clawmesh.plugin.template import fits, template, use
 from clawmesh.plugin.trust import Trust
 
-STYLES = {"loaded": "green", "disabled": "dim", "quarantined": "red"}
-
 
 def list_(arguments: argparse.Namespace, console: Console) -> int:
     """List all plugins: where from, in what state, what they register, and what is wrong."""
