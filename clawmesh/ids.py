@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from random import Random, SystemRandom
 
 from clawmesh.clock import Clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_DIGITS = 9
+_HASH_DIGITS = 12
 
 
 class Ids:
@@ -20,3 +23,17 @@ class Ids:
         number = int(self._clock.now() * 1000) << 35 | self._random.getrandbits(35)
         digits = [_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5)]
         return f"{prefix}_{''.join(digits)}"
+
+
+def kin(id: str) -> str:
+    """Return what an id shares with all that were derived from it: its prefix and its time."""
+    return id[: id.index("_") + 1 + _TIME_DIGITS]
+
+
+def derive(parent: str, key: str) -> str:
+    """Return the id of what `parent` caused by the action `key`: the same for the same, after a crash too.
+
+    It begins as its parent's does, so that kin lie together in whatever is sorted by id, and ends in 60 bits of a hash.
+    """
+    number = int.from_bytes(blake2b(f"{parent}\0{key}".encode(), digest_size=8).digest(), "big")
+    return kin(parent) + "".join([_ALPHABET[number >> shift & 31] for shift in range(0, 5 * _HASH_DIGITS, 5)])

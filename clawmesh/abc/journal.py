@@ -1,7 +1,7 @@
 """The seam between the mesh and its durable record.
 
-The record is a log: entries in the order in which they were taken, each about one envelope. What an entry's `data` means
-is known to those who write it; a journal stores it unread.
+The record is a log: entries in the order in which they were taken, each about one envelope. What the `data` of an entry
+means is known to those who write it; a journal stores it unread.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
     `sender` is an address, or a word for the outside such as `user`. `causes` are the ids of the envelopes that led
     to this one, oldest first. `waiting` are the addresses that wait for its answer, outermost first. `deadline` is
-    in seconds of the monotonic clock.
+    in seconds of the monotonic clock. `key` is the idempotency key of a caller outside: what comes twice with the same
+    one is one envelope.
     """
 
     id: str
@@ -28,6 +29,12 @@ class Envelope(Struct, frozen=True, kw_only=True):
     deadline: float
     causes: tuple[str, ...] = ()
     waiting: tuple[Address, ...] = ()
+    key: str = ""
+
+    @property
+    def root(self) -> str:
+        """Return the id of the envelope that all this began with."""
+        return self.causes[0] if self.causes else self.id
 
 
 class Ending(StrEnum):
