@@ -16,7 +16,7 @@ IGNORED = {"__pycache__", "cache", "dist", "venv", "work", "node_modules"}
 # A file imports from the lines above its own and from its own folder. `clawmesh` is the package itself.
 LAYERS = (
     "version errors secret clock",
-    "ids messages frozen runtime telemetry",
+    "ids messages frozen runtime telemetry failpoint",
     "config codec http",
     "abc",
     "provider hookspecs mesh journal",
