@@ -143,7 +143,7 @@ def _fault(error: ClawmeshError) -> Fault:
 
 def _raised(fault: Fault) -> ClawmeshError:
     """Return the error again; one that cannot be made from its text alone comes back as FailedError."""
-    kind = getattr(errors, fault.type, FailedError)
+    kind: type[Exception] = getattr(errors, fault.type, FailedError)
     error: ClawmeshError
     if issubclass(kind, BackendError):
         error = kind(fault.text, fault.failure)

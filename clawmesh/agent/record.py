@@ -1,0 +1,122 @@
+"""What the journal keeps of a turn: the model's replies, what tools were called for, what they gave.
+
+Fields may be added with a default; none is ever renamed or given another meaning.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from clawmesh.abc.backend import Reply
+from clawmesh.abc.journal import Entry, Journal, Kind, Story
+from clawmesh.abc.tool import Effect
+from clawmesh.clock import Clock
+from clawmesh.errors import StorageError
+from clawmesh.messages import ToolCall, ToolResult
+
+UNKNOWN = (
+    "unknown: the process ended while this tool was at work, and it is not one to call twice. "
+    "What it was to do may have happened or not; find out before you go on."
+)
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """A model call after which the turn went on; `seconds` is how long it took."""
+
+    reply: Reply
+    seconds: float = 0.0
+
+
+class Intent(Struct, frozen=True, omit_defaults=True):
+    """A tool call that is about to be made under this idempotency key; of pure tools none is kept."""
+
+    key: str
+    call: ToolCall
+    effect: Effect
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """What the call under this key gave; `seconds` is how long it took."""
+
+    key: str
+    result: ToolResult
+    seconds: float = 0.0
+
+
+T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
+_step = msgspec.msgpack.Decoder(Step)
+_intent = msgspec.msgpack.Decoder(Intent)
+_result = msgspec.msgpack.Decoder(Result)
+
+
+def read_step(data: bytes) -> Step:
+    """Raises StorageError where that is no step."""
+    return _read(_step, data)
+
+
+def read_intent(data: bytes) -> Intent:
+    """Raises StorageError where that is no intent."""
+    return _read(_intent, data)
+
+
+def read_result(data: bytes) -> Result:
+    """Raises StorageError where that is no result."""
+    return _read(_result, data)
+
+
+class Record:
+    """The record of one turn: what is in the journal of it from before a crash, and what is added."""
+
+    def __init__(self, journal: Journal, clock: Clock, envelope: str, story: Story) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._envelope = envelope
+        self._replies = deque(read_step(entry.data).reply for entry in story if entry.kind is Kind.STEP)
+        intents = [read_intent(entry.data) for entry in story if entry.kind is Kind.INTENT]
+        results = [read_result(entry.data) for entry in story if entry.kind is Kind.RESULT]
+        self._intended = {intent.key for intent in intents}
+        self._results = {result.key: result.result for result in results}
+
+    def next_reply(self) -> Reply | None:
+        """Return the next reply that the model has given already, if there is one."""
+        return self._replies.popleft() if self._replies else None
+
+    def replied(self, reply: Reply, seconds: float) -> None:
+        """Keep a reply after which the turn goes on."""
+        self._add(Kind.STEP, _encode(Step(reply, seconds)))
+
+    def result(self, key: str) -> ToolResult | None:
+        """Return what the call under this key has given already."""
+        return self._results.get(key)
+
+    def begun(self, key: str) -> bool:
+        """Whether a call under this key may have been made."""
+        return key in self._intended
+
+    async def intend(self, key: str, call: ToolCall, effect: Effect) -> None:
+        """Keep that a call is about to be made; on return that is on disk.
+
+        Raises:
+            StorageError: it cannot be kept, so the call must not be made.
+        """
+        if effect is not Effect.PURE and not self.begun(key):
+            await self._journal.durable(self._add(Kind.INTENT, _encode(Intent(key, call, effect))))
+
+    def gave(self, key: str, result: ToolResult, seconds: float) -> None:
+        """Keep the result of a call."""
+        self._add(Kind.RESULT, _encode(Result(key, result, seconds)))
+
+    def _add(self, kind: Kind, data: bytes) -> int:
+        return self._journal.append(Entry(kind, self._envelope, self._clock.now(), data))
+
+
+def _read(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"a record cannot be read: {error}") from error
