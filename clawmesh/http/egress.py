@@ -6,10 +6,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.errors import EgressError, URLError
 from clawmesh.http.dns import Address, Resolve
@@ -55,8 +57,7 @@ PRINTABLE = "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class EgressPolicy:
+class EgressPolicy(Struct, frozen=True):
     """What may be reached.
 
     `private` admits addresses that are not on the public internet; `networks` admits some of them ("10.2.0.0/16").
@@ -106,8 +107,7 @@ class EgressPolicy:
             raise EgressError(f"{host} is refused: {address} is not on the public internet")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A resolver that refuses a name unless every one of its addresses is admitted.
 
     As the connection goes to the very addresses checked, a name that changes its answers gains nothing.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.errors import FramingError, TransportError, TransportTimeoutError
 from clawmesh.http.egress import PRINTABLE, EgressPolicy
@@ -20,8 +21,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How far one fetch may go: bytes of body kept, redirects followed, seconds in all."""
 
     body_bytes: int = MIB
@@ -29,8 +29,7 @@ class Reach:
     seconds: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What was found, and at which URL in the end; `truncated` says that there was more."""
 
     url: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 KIB, MIB = 1024, 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(Struct, frozen=True):
     """Seconds an exchange may spend in each phase; all are enforced to about a quarter of a second."""
 
     wait: float = 30.0
@@ -23,8 +22,7 @@ class Deadlines:
     """For everything, from the call to the last byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What one transport may hold; past a bound there is an error of its own, never growth.
 
     `dials` is how many connections to one origin are made at the same time: more would overflow a server's queue of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from clawmesh.http.url import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(Struct, frozen=True):
     """The proxy for each scheme, or "", and the hosts that are reached without one.
 
     An exempt entry is a host, with all below it; a host with a port; an address; a network (10.0.0.0/8); or "*".

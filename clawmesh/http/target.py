@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from clawmesh.errors import URLError
 from clawmesh.http.url import Location, Origin
@@ -15,15 +16,17 @@ FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connect
 BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A method, a URL and the headers that are the same for every request, as the bytes that open the request."""
 
     origin: Origin
     method: str
     path: str
-    fields: tuple[tuple[bytes, bytes], ...] = field(repr=False)  # they hold keys
-    head: bytes = field(repr=False)
+    fields: tuple[tuple[bytes, bytes], ...]
+    head: bytes
+
+    def __repr__(self) -> str:
+        return f"Target({self.method} {self.url})"  # the headers hold keys
 
     @classmethod
     def parse(cls, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None) -> Target:

@@ -6,9 +6,10 @@ import asyncio
 import os
 import ssl
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import Struct
 
 from clawmesh.errors import ConnectError
 
@@ -24,8 +25,7 @@ SYSTEM_STORES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Files, in PEM: authorities to trust besides the system's, and a certificate with its key to show to servers."""
 
     ca_file: str = ""
@@ -36,7 +36,7 @@ class Identity:
 class TLS:
     """Opens the client's side of TLS; its settings are read when first needed."""
 
-    def __init__(self, identity: Identity = Identity()) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._context: ssl.SSLContext | None = None
 

@@ -15,9 +15,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
 
 import clawmesh
 from clawmesh.errors import PluginError, StorageError
@@ -26,8 +27,7 @@ ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ", "US
 OUTPUT_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What a child may use: seconds until it is killed, bytes of address space, bytes of any file it writes."""
 
     seconds: float
@@ -35,8 +35,7 @@ class Bounds:
     file_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a child answered, and the end of what it printed on the way."""
 
     answer: Any

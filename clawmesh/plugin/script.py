@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import tomli
+from msgspec import Struct
 
 from clawmesh.errors import PluginError
 from clawmesh.plugin.importer import decode
@@ -14,8 +13,7 @@ START = "# /// script"
 END = "# ///"
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """The `script` block: requirements as PEP 508 writes them, and the versions of Python as PEP 440 does."""
 
     dependencies: tuple[str, ...] = ()

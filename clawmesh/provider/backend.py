@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.abc.backend import Reply, Request
 from clawmesh.abc.context import Services
@@ -15,8 +17,7 @@ from clawmesh.provider.endpoint import Endpoint
 from clawmesh.provider.response import Decoder, Response, unreachable
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
+class Protocol(Struct, frozen=True):
     """One way of speaking to a model: `encode` writes a request, `decode` makes the reader of one answer.
 
     `lines` says that answers stream as lines of JSON instead of server-sent events.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from clawmesh.http.target import Target
 from clawmesh.secret import Secret
@@ -12,8 +13,7 @@ HIDDEN = "***"
 SHORTEST = 8  # characters: replacing less would tear ordinary words, and no real key is that short
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """An API key and how its provider wants it: in which header, after which word."""
 
     value: Secret | None
@@ -25,13 +25,15 @@ class Key:
         return {self.header: self.prefix + self.value.reveal()} if self.value else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One URL of a provider and the headers of every request to it."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = {}
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url})"
 
     @classmethod
     def at(cls, base_url: str, path: str, key: Key, headers: Mapping[str, str | Secret]) -> Endpoint:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from clawmesh.errors import (
     AuthenticationError,
@@ -102,8 +102,7 @@ CODES: Mapping[str, type[BackendError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What an error body says. `codes` are the provider's own words, most exact first; `status` is 0 when not said."""
 
     message: str = ""

@@ -160,7 +160,7 @@ async def test_body_until_the_close_needs_a_clean_end(authority: Authority, clea
 
 
 def test_system_store_is_read_once() -> None:
-    tls = TLS()
+    tls = TLS(Identity())
     assert tls.context is tls.context
     assert tls.context.verify_mode == ssl.CERT_REQUIRED
     assert tls.context.check_hostname
