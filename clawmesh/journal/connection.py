@@ -1,0 +1,80 @@
+"""Connections to the journal's database, and its faults in the words of this program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from clawmesh.errors import StorageError
+
+# Older ones can lose what a checkpoint has taken out of the write-ahead log.
+OLDEST_LIBRARY = (3, 51, 3)
+BUSY_MILLISECONDS = 5_000
+CACHE_KIB = 8_192
+
+
+def require_library(version: str) -> None:
+    """Refuse a SQLite that is too old to be trusted with the journal.
+
+    Raises:
+        StorageError: it is older than 3.51.3.
+    """
+    if tuple(map(int, version.split("."))) < OLDEST_LIBRARY:
+        oldest = ".".join(map(str, OLDEST_LIBRARY))
+        raise StorageError(f"the journal needs SQLite {oldest} or newer, found {version}: older ones can lose data")
+
+
+def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Connection:
+    """Open the database for writing, without any checkpoint but those that are asked for.
+
+    `alone` takes the file for this one connection, which a file system without shared memory needs.
+    """
+    require_library(apsw.sqlite_lib_version())
+    connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs=vfs or None)
+    _set_up(connection)
+    if alone:
+        connection.pragma("locking_mode", "EXCLUSIVE")
+    connection.pragma("auto_vacuum", "INCREMENTAL")
+    connection.pragma("journal_mode", "WAL")
+    connection.pragma("synchronous", "FULL")
+    connection.pragma("wal_autocheckpoint", 0)
+    return connection
+
+
+def connect_reading(path: str, vfs: str = "", *, uri: bool = False) -> apsw.Connection:
+    """Open the database for reading alone."""
+    flags = apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if uri else 0)
+    connection = apsw.Connection(path, flags, vfs=vfs or None)
+    _set_up(connection)
+    # The last one to close would otherwise tidy up in the place of the process that owns the file.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    return connection
+
+
+@contextmanager
+def ours(path: str) -> Iterator[None]:
+    """Turn SQLite's errors into StorageError."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StorageError(explain(error, path)) from error
+
+
+def explain(error: apsw.Error, path: str) -> str:
+    """Say in a sentence what went wrong with which file."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return f"the journal {path} is damaged ({error}): restore a backup, or move it away to begin anew"
+    if isinstance(error, apsw.FullError):
+        return f"the disk is full: the journal {path} cannot be written"
+    if isinstance(error, apsw.IOError):
+        return f"the disk failed under the journal {path}: {error}"
+    return f"the journal {path} cannot be used: {error}"
+
+
+def _set_up(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.pragma("cell_size_check", True)
+    connection.pragma("trusted_schema", False)
+    connection.pragma("cache_size", -CACHE_KIB)
