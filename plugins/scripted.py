@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import anyio
+from msgspec import Struct
 
 from clawmesh import Emit, Message, Part, Reasoning, Reply, Request, Services, Stop, Text, ToolCall, ToolResult, Usage
 from clawmesh.errors import BackendError, OverloadedError, QuotaError, RateLimitError, TruncatedReplyError
@@ -26,16 +26,14 @@ _FAULTS: Mapping[str, type[BackendError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A tool to call, with its arguments."""
 
     tool: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """Says what to do in one situation; the first rule that fits is taken.
 
     It fits if `model` is the agent's model (or empty), `when` is found in the last message from outside (a regular
