@@ -1,0 +1,87 @@
+"""The product as it stands on a server: a folder with a configuration, the plugin of the proofs, a data directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.recovery import shop
+
+CONFIG = """
+[mesh]
+{mesh}
+
+[defaults]
+backend = "planner"
+model = "planner"
+tools = ["charge", "book", "look"]
+peers = ["*"]
+limits = {{ seconds = 60 }}
+
+[agents.ann]
+[agents.ben]
+topics = ["news"]
+[agents.cho]
+topics = ["news"]
+
+[backends.planner]
+type = "planner"
+ledger = "{ledger}"
+
+[tools.charge]
+type = "charge"
+ledger = "{ledger}"
+
+[tools.book]
+type = "book"
+ledger = "{ledger}"
+
+[tools.look]
+type = "look"
+ledger = "{ledger}"
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Runs the executable here, and nothing else of the machine's configuration."""
+
+    executable: Path
+    folder: Path
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        own = {"HOME": str(self.folder / "home"), "CLAWMESH_DATA": str(self.data)}
+        return {"PATH": os.environ["PATH"], **own, **self.more}
+
+    def furnish(self, ledger: str, mesh: str = "") -> None:
+        """Write the configuration, with more lines for `[mesh]`, and trust the plugin."""
+        (self.folder / "clawmesh.toml").write_text(CONFIG.format(ledger=ledger, mesh=mesh))
+        plugins = self.folder / "plugins"
+        plugins.mkdir(mode=0o755)
+        shutil.copy(shop.__file__, plugins / "shop.py")
+        (plugins / "shop.py").chmod(0o644)
+        self.run("plugins", "trust", "shop")
+
+    def run(self, *words: str, code: int = 0, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end and check its exit code."""
+        done = subprocess.run(
+            [str(self.executable), *words],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == code, done.stderr
+        return done
