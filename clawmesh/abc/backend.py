@@ -15,7 +15,7 @@ Stop: TypeAlias = Literal[
 ]
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """One model call.
 
     `output_schema` is a JSON Schema that the answer must satisfy; `reasoning` an effort such as "low" or "high";
@@ -38,7 +38,7 @@ class Request(Struct, frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """A whole answer.
 
     `stop` is the common word for why it ended, `stop_detail` the provider's own; `backend` is the configuration's name

@@ -7,7 +7,7 @@ from msgspec import Struct
 KIB, MIB = 1024, 1024 * 1024
 
 
-class Deadlines(Struct, frozen=True):
+class Deadlines(Struct, frozen=True, gc=False):
     """Seconds an exchange may spend in each phase; all are enforced to about a quarter of a second."""
 
     wait: float = 30.0

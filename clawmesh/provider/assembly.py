@@ -48,7 +48,7 @@ class Voice:
         return isinstance(part, ToolCall)
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
+class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an answer ended, as the provider says it, with its `stop` in our words."""
 
     stop: Stop

@@ -13,7 +13,7 @@ from clawmesh.messages import Opaque, Part, Reasoning, Text, ToolCall
 DIRECT = "direct"
 
 
-class Delta(Struct):
+class Delta(Struct, gc=False):
     """The delta of a content block, or of the message at its end."""
 
     type: str = ""

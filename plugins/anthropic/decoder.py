@@ -37,11 +37,11 @@ STOPS: dict[str, Stop] = {
 CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
 
 
-class OutputDetails(Struct):
+class OutputDetails(Struct, gc=False):
     thinking_tokens: int | None = None
 
 
-class Tokens(Struct):
+class Tokens(Struct, gc=False):
     """Token counts; in a stream each one overrides what was said before, because they are cumulative."""
 
     input_tokens: int | None = None
@@ -51,7 +51,7 @@ class Tokens(Struct):
     output_tokens_details: OutputDetails | None = None
 
 
-class Opening(Struct):
+class Opening(Struct, gc=False):
     """A message: empty at the head of a stream, or whole."""
 
     content: list[dict[str, Any]] | None = None
@@ -62,7 +62,7 @@ class Opening(Struct):
     error: Any = None
 
 
-class Event(Struct):
+class Event(Struct, gc=False):
     type: str | None = None
     index: int = 0
     message: Opening | None = None

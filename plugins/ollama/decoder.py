@@ -22,23 +22,23 @@ from clawmesh.provider.assembly import Ending, Voice, conclude
 STOPS: dict[str, Stop] = {"length": "length"}
 
 
-class Function(Struct):
+class Function(Struct, gc=False):
     name: str = ""
     arguments: Any = None
 
 
-class Call(Struct):
+class Call(Struct, gc=False):
     function: Function
     id: str | None = None
 
 
-class Said(Struct):
+class Said(Struct, gc=False):
     content: str | None = None
     thinking: str | None = None
     tool_calls: list[Call] | None = None
 
 
-class Line(Struct):
+class Line(Struct, gc=False):
     message: Said | None = None
     done: bool = False
     done_reason: str | None = None

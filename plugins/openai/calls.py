@@ -12,12 +12,12 @@ from clawmesh.errors import ReplyError
 from clawmesh.provider.assembly import is_object
 
 
-class Function(Struct):
+class Function(Struct, gc=False):
     name: str | None = None
     arguments: Any = None
 
 
-class CallDelta(Struct):
+class CallDelta(Struct, gc=False):
     index: int | None = None
     id: str | None = None
     function: Function | None = None

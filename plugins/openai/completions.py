@@ -37,7 +37,7 @@ STOPS: dict[str, Stop] = {
 FAILED_STOPS = frozenset({"error", "network_error", "insufficient_system_resource"})
 
 
-class Delta(Struct):
+class Delta(Struct, gc=False):
     """A piece of a message, or a whole one: both have the same fields."""
 
     content: Any = None
@@ -50,14 +50,14 @@ class Delta(Struct):
     extra_content: Any = None
 
 
-class Choice(Struct):
+class Choice(Struct, gc=False):
     index: int | None = None
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
 
 
-class Chunk(Struct):
+class Chunk(Struct, gc=False):
     """One event of a stream, or a whole completion."""
 
     choices: list[Choice] | None = None
@@ -95,8 +95,8 @@ class Completion:
         self._ids = ids
         self._provider = provider
         self._texts: list[str] = []
-        self._thoughts = Thoughts()
-        self._calls = Calls()
+        self._thoughts: Thoughts | None = None
+        self._calls: Calls | None = None
         self._extra: Any = None
         self._choice: int | None = None
         self._finish: str | None = None
@@ -171,13 +171,13 @@ class Completion:
         elif content:
             self._add_blocks(content)
         if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
-            text = self._thoughts.add(delta.reasoning_content, delta.reasoning, delta.reasoning_details)
+            text = self._thinking().add(delta.reasoning_content, delta.reasoning, delta.reasoning_details)
             if text:
                 self._voice.reasoning(text)
         if delta.tool_calls:
-            self._calls.add(delta.tool_calls)
+            self._calling().add(delta.tool_calls)
         if delta.function_call:
-            self._calls.add([CallDelta(function=delta.function_call, index=-1)])
+            self._calling().add([CallDelta(function=delta.function_call, index=-1)])
         if delta.refusal:
             self._refused = True
             self._say(delta.refusal)
@@ -195,15 +195,28 @@ class Completion:
                 continue
             if isinstance(text := block.get("text"), str) and text:
                 self._say(text)
-            elif thought := self._thoughts.add_block(block):
+            elif thought := self._thinking().add_block(block):
                 self._voice.reasoning(thought)
+
+    # Both are made when needed: of ten thousand answers under way most have neither.
+
+    def _thinking(self) -> Thoughts:
+        if self._thoughts is None:
+            self._thoughts = Thoughts()
+        return self._thoughts
+
+    def _calling(self) -> Calls:
+        if self._calls is None:
+            self._calls = Calls()
+        return self._calls
 
     def _parts(self) -> Iterator[Part]:
         if self._thoughts:
             yield Reasoning(self._thoughts.text, self._provider, self._thoughts.data)
         if self._texts:
             yield Text("".join(self._texts))
-        if extra := self._calls.extras(self._extra):
+        calls = self._calling()
+        if extra := calls.extras(self._extra):
             yield Opaque(self._provider, msgspec.json.encode(extra))
-        for call in self._calls:
+        for call in calls:
             yield ToolCall(call.id, call.name, call.text)

@@ -32,11 +32,11 @@ UNFINISHED = frozenset({"queued", "in_progress"})
 NOTHING = msgspec.Raw(b"null")
 
 
-class Incomplete(Struct):
+class Incomplete(Struct, gc=False):
     reason: str | None = None
 
 
-class Response(Struct):
+class Response(Struct, gc=False):
     output: list[Item] | None = None
     status: str | None = None
     error: Any = None
@@ -46,7 +46,7 @@ class Response(Struct):
     model: str | None = None
 
 
-class Event(Struct):
+class Event(Struct, gc=False):
     """One event; the response inside is read only where it is final, because it is large and often repeated."""
 
     type: str | None = None

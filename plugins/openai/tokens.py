@@ -7,16 +7,16 @@ from msgspec import Struct
 from clawmesh import Usage
 
 
-class InputDetails(Struct):
+class InputDetails(Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class OutputDetails(Struct):
+class OutputDetails(Struct, gc=False):
     reasoning_tokens: int | None = None
 
 
-class CompletionTokens(Struct):
+class CompletionTokens(Struct, gc=False):
     """The `usage` of a chat completion."""
 
     prompt_tokens: int | None = None
@@ -31,7 +31,7 @@ class CompletionTokens(Struct):
         return _usage(self.prompt_tokens, self.completion_tokens, self.total_tokens, *details)
 
 
-class ResponseTokens(Struct):
+class ResponseTokens(Struct, gc=False):
     """The `usage` of a response."""
 
     input_tokens: int | None = None
