@@ -1,6 +1,6 @@
 """A plugin for proofs: three tools and a model whose every deed is noted in a ledger, and which do what they are told.
 
-What they are told is a plan: the JSON of a `Plan` as the text of a message. The model works off its steps and then says
+What they are told is a plan: the JSON of a `Plan` as the text of a message. The model works off its steps, then says
 what came of them, and which plans it remembers of this session.
 """
 
@@ -46,7 +46,10 @@ class Action(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The tool calls of each step, side by side; `name` tells this plan from all others."""
+    """The tool calls of each step, side by side; `name` tells this plan from all others.
+
+    An `item` is named after the session that has the plan, so that it is one of its kind.
+    """
 
     name: str
     steps: tuple[tuple[Action, ...], ...] = ()
@@ -93,9 +96,10 @@ class Planner:
         done = sum(message.role == "assistant" for message in exchange)
         await self._note(f"{plan.name}#{done}", "model", {"session": request.session})
         if done < len(plan.steps):
+            actions = [_addressed(action, request.session) for action in plan.steps[done]]
             calls = [
                 ToolCall(f"{plan.name}.{done}.{index}", action.tool, msgspec.json.encode(action.arguments).decode())
-                for index, action in enumerate(plan.steps[done])
+                for index, action in enumerate(actions)
             ]
             return _said(Message("assistant", tuple(calls)), emit)
         seen = tuple(read(request.messages[index]).name for index in plans[:-1])
@@ -106,6 +110,13 @@ class Planner:
 def read(message: Message) -> Plan:
     """Return the plan that a message holds."""
     return msgspec.json.decode(message.text, type=Plan)
+
+
+def _addressed(action: Action, session: str) -> Action:
+    """Return an action that no other session takes: a plan may go to several."""
+    if item := action.arguments.get("item"):
+        return Action(action.tool, {"item": f"{item}@{session}"})
+    return action
 
 
 def _results(message: Message) -> tuple[str, ...]:

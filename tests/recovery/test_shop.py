@@ -29,15 +29,17 @@ def test_a_plan_is_followed_and_noted(executable: Path, tmp_path: Path) -> None:
         ask_ben = Action("ask_agent", {"agent": "ben", "message": inner.text})
         account = ask(site, "ann/s", Plan("outer", ((first,), second, (ask_ben,))))
     assert account.name == "outer"
-    assert account.results[:2] == (("charge tea",), ("book seat", "look map"))
-    assert msgspec.json.decode(account.results[2][0], type=Account) == Account("inner", (), (("look clock",),))
+    assert account.results[:2] == (("charge tea@ann/s",), ("book seat@ann/s", "look map@ann/s"))
+    assert msgspec.json.decode(account.results[2][0], type=Account) == Account(
+        "inner", (), (("look clock@ben/ann~s",),)
+    )
     events = done(ledger)
-    assert events[:2] == [("model", "outer#0"), ("charge", "tea")]
-    assert set(events[3:5]) == {("book", "seat"), ("look", "map")}
+    assert events[:2] == [("model", "outer#0"), ("charge", "tea@ann/s")]
+    assert set(events[3:5]) == {("book", "seat@ann/s"), ("look", "map@ann/s")}
     assert events[5:] == [
         ("model", "outer#2"),
         ("model", "inner#0"),
-        ("look", "clock"),
+        ("look", "clock@ben/ann~s"),
         ("model", "inner#1"),
         ("model", "outer#3"),
     ]
