@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-
-import anyio
+from collections.abc import Iterator, Mapping
 
 from clawmesh.abc.backend import Backend, Request
-from clawmesh.app import open_app
 from clawmesh.bench import start
+from clawmesh.bench.fixture import folder, opened
+from clawmesh.bench.fixture import run as run_loop
 from clawmesh.bench.provider import provider
 from clawmesh.bench.streams import Figures, Hear, Load, Streamer, measure
-from clawmesh.bench.suite import Check, check
-from clawmesh.config.load import parse
-from clawmesh.config.location import Places
+from clawmesh.bench.suite import Check, Progress, check
 from clawmesh.messages import Message, Piece, Text
-from clawmesh.runtime import loop_options, tune
 
 NAME = "backends"
 KIB_GOAL = 12.0
@@ -41,12 +34,16 @@ def loads(streams: int) -> Mapping[str, Load]:
     return {"alone": Load(1, 1, 0, 3000), "busy": Load(1000, 200, 20), "crowd": Load(streams, 20, 500)}
 
 
-def run(streams: int, progress: Callable[[str], None]) -> list[Check]:
+def run(streams: int, progress: Progress) -> list[Check]:
     """Measure everything; `progress` hears what is being measured."""
-    progress("start, and 10,000 agents")
+    progress("start, and 10,000 agents", 0.0)
     checks = list(start.checks())
+    figures = {}
     with provider() as url:
-        figures = {name: _stream(url, load, progress) for name, load in loads(streams).items()}
+        for number, (name, load) in enumerate(loads(streams).items(), 1):
+            what = f"{load.streams * load.rounds:,} streams of {load.chunks} chunks, {load.streams:,} at once"
+            progress(what, number / 4)
+            figures[name] = _stream(url, load)
     return [*judged(figures), *checks]
 
 
@@ -63,20 +60,14 @@ def judged(figures: Mapping[str, Figures]) -> Iterator[Check]:
     yield check("a chunk at 50,000 a second: CPU", busy.cpu_seconds / busy.chunks * 1e6, "µs")
 
 
-def _stream(url: str, load: Load, progress: Callable[[str], None]) -> Figures:
-    progress(f"{load.streams * load.rounds:,} streams of {load.chunks} chunks, {load.streams:,} at once")
-
-    def warn(text: str) -> None:
-        """Say nothing: what fails is counted, and ten thousand lines would only cost time."""
-
+def _stream(url: str, load: Load) -> Figures:
     async def main() -> Figures:
-        with _folder() as places:
-            async with open_app(parse(CONFIG.format(url=url, model=load.model), {}), places, {}, warn) as app:
+        with folder() as places:
+            async with opened(CONFIG.format(url=url, model=load.model), places) as app:
                 await measure(Load(1, 1, 0), _streamer(app.roster.mind("warm").backend))
                 return await measure(load, _streamer(app.roster.mind("load").backend))
 
-    tune()
-    return anyio.run(main, backend_options=loop_options())
+    return run_loop(main)
 
 
 def _streamer(backend: Backend) -> Streamer:
@@ -88,9 +79,3 @@ def _streamer(backend: Backend) -> Streamer:
         await backend.complete(Request(model=model, messages=(Message.user("hello"),)), emit)
 
     return stream
-
-
-@contextmanager
-def _folder() -> Iterator[Places]:
-    with tempfile.TemporaryDirectory(prefix="clawmesh-bench-") as folder:
-        yield Places(None, Path(folder))

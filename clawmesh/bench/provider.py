@@ -1,9 +1,9 @@
 """A provider that answers as asked and computes nothing: OpenAI chat completions at a pace that the model's name says.
 
 A model `100x20` streams 100 chunks, one every 20 ms, and `1x0` all at once; without `"stream": true` the answer comes
-whole, after as long as it would have streamed. A model `tool:100x20` calls the first tool it is offered, until the last
-message is a tool's result. Each chunk's text is the moment it was written, in nanoseconds of the monotonic clock, which
-all processes of a machine share; so a client can say how long it took to arrive.
+whole, after as long as it would have streamed. A model `tool:100x20` calls the first tool it is offered, after as long,
+until the last message is a tool's result. Each chunk's text is the moment it was written, in nanoseconds of the
+monotonic clock, which all processes of a machine share; so a client can say how long it took to arrive.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from mmap import mmap
 from multiprocessing.connection import Connection
 from typing import cast
 
@@ -85,6 +86,22 @@ class Plan:
         return cls(int(match["chunks"]), int(match["millis"]) / 1000, query.tools[0].function.name if calls else "")
 
 
+class Tally:
+    """Counts what one process does; all that fork from the one which made it can read it."""
+
+    BYTES = 8
+
+    def __init__(self) -> None:
+        self._shared = mmap(-1, self.BYTES)
+
+    @property
+    def count(self) -> int:
+        return int.from_bytes(self._shared[: self.BYTES], "little")
+
+    def add(self) -> None:
+        self._shared[: self.BYTES] = (self.count + 1).to_bytes(self.BYTES, "little")
+
+
 class Pacer:
     """Writes the chunks of all streams with one interval, spread over slots so that they do not come in bursts."""
 
@@ -124,13 +141,14 @@ class Pacer:
 class Conversation(asyncio.Protocol):
     """One connection: answers request after request."""
 
-    __slots__ = ("_body", "_pace", "_parser", "_peers", "_transport", "left")
+    __slots__ = ("_body", "_pace", "_parser", "_peers", "_requests", "_transport", "left")
 
     _transport: asyncio.Transport
 
-    def __init__(self, pace: Callable[[float], Pacer], peers: set[Conversation]) -> None:
+    def __init__(self, pace: Callable[[float], Pacer], peers: set[Conversation], requests: Tally) -> None:
         self._pace = pace
         self._peers = peers
+        self._requests = requests
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
         self.left = 0
@@ -158,6 +176,7 @@ class Conversation(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body, self._body = self._body, b""
+        self._requests.add()
         try:
             query = msgspec.json.decode(body, type=Query)
         except msgspec.DecodeError as error:
@@ -180,13 +199,17 @@ class Conversation(asyncio.Protocol):
 
     def _stream(self, plan: Plan) -> None:
         if plan.tool:
-            self._transport.write(STREAM_HEAD + chunk(call(plan.tool)) + ending(b"tool_calls"))
+            self._transport.write(STREAM_HEAD)
+            asyncio.get_running_loop().call_later(plan.chunks * plan.interval, self._call, plan.tool)
         elif plan.interval == 0:
             self._transport.write(STREAM_HEAD + chunk(delta(stamp())) * plan.chunks + ending(b"stop"))
         else:
             self._transport.write(STREAM_HEAD)
             self.left = plan.chunks
             self._pace(plan.interval).join(self)
+
+    def _call(self, tool: str) -> None:
+        self._transport.write(chunk(call(tool)) + ending(b"tool_calls"))
 
     def _answer(self, plan: Plan) -> None:
         message = call(plan.tool) if plan.tool else delta(b" ".join([stamp()] * plan.chunks))
@@ -231,9 +254,10 @@ def framed(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def serve(context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Answer on a port of loopback, which is yielded, over TLS if there is a context."""
+async def serve(context: ssl.SSLContext | None = None, requests: Tally | None = None) -> AsyncIterator[int]:
+    """Answer on a port of loopback, which is yielded, over TLS if there is a context; `requests` counts them."""
     loop = asyncio.get_running_loop()
+    tally = requests or Tally()
     pacers: dict[float, Pacer] = {}
     peers: set[Conversation] = set()
 
@@ -242,7 +266,9 @@ async def serve(context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
             pacers[interval] = Pacer(interval)
         return pacers[interval]
 
-    server = await loop.create_server(lambda: Conversation(pace, peers), "127.0.0.1", 0, backlog=16_384, ssl=context)
+    server = await loop.create_server(
+        lambda: Conversation(pace, peers, tally), "127.0.0.1", 0, backlog=16_384, ssl=context
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -253,14 +279,14 @@ async def serve(context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
 
 
 @contextmanager
-def provider(certificate: str = "") -> Iterator[str]:
+def provider(certificate: str = "", requests: Tally | None = None) -> Iterator[str]:
     """Run the provider in a process of its own and yield its base URL; call it where no event loop runs yet.
 
-    `certificate` is a PEM file with the chain and key for TLS.
+    `certificate` is a PEM file with the chain and key for TLS; `requests` counts what it is asked.
     """
     context = multiprocessing.get_context("fork")  # a frozen program has no interpreter that could be spawned
     ours, theirs = context.Pipe()
-    process = context.Process(target=run, args=(theirs, certificate), daemon=True)
+    process = context.Process(target=run, args=(theirs, certificate, requests), daemon=True)
     process.start()
     theirs.close()  # so that a process which dies at once ends the wait for its port
     try:
@@ -279,7 +305,7 @@ def _port(pipe: Connection) -> int:
     return port
 
 
-def run(port: Connection, certificate: str) -> None:
+def run(port: Connection, certificate: str, requests: Tally | None) -> None:
     """Serve until terminated; the port's number goes into the pipe `port`."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them; they end us
@@ -289,7 +315,7 @@ def run(port: Connection, certificate: str) -> None:
         context.load_cert_chain(certificate)
 
     async def main() -> None:
-        async with serve(context) as number:
+        async with serve(context, requests) as number:
             settle()
             port.send(number)
             await anyio.sleep_forever()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
+Progress: TypeAlias = Callable[[str, float], None]
+"""Hears what is being measured, and which share of the whole suite is done."""
+
+Advance: TypeAlias = Callable[[float], None]
+"""Hears which share of one measurement is done."""
+
 
 class Check(Struct, frozen=True):
-    """One figure. It is met when it is at most `goal`; without a goal it only informs.
+    """One figure. It is met when it is at most `goal`, or at least if `least`; without a goal it only informs.
 
     `beside` holds the same figure of references measured in the same run, by their name.
     """
@@ -22,13 +29,24 @@ class Check(Struct, frozen=True):
     goal: float | None = None
     ok: bool = True
     beside: Mapping[str, float] = {}
+    least: bool = False
+
+    @property
+    def aim(self) -> str:
+        """The goal in words, "" where there is none."""
+        return "" if self.goal is None else f"{'≥' if self.least else '≤'} {self.goal:,.6g}"
 
 
 def check(
     name: str, value: float, unit: str, goal: float | None = None, beside: Mapping[str, float] | None = None
 ) -> Check:
-    """Return a figure judged by its goal."""
+    """Return a figure that is to be at most `goal`."""
     return Check(name, round(value, 3), unit, goal, goal is None or value <= goal, beside or {})
+
+
+def at_least(name: str, value: float, unit: str, goal: float) -> Check:
+    """Return a figure that is to be no less than `goal`."""
+    return Check(name, round(value, 3), unit, goal, value >= goal, least=True)
 
 
 def _processor() -> str:
@@ -65,7 +83,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
         (
             check.name,
             f"{check.value:,.6g} {check.unit}".strip(),
-            "" if check.goal is None else f"≤ {check.goal:,.6g}",
+            check.aim,
             "" if check.goal is None else "ok" if check.ok else "MISSED",
             ", ".join(f"{name} {value:,.6g}" for name, value in check.beside.items()),
         )

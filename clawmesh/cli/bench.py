@@ -6,8 +6,9 @@ import argparse
 
 from msgspec import to_builtins
 
-from clawmesh.bench import backends
+from clawmesh.bench import backends, mesh
 from clawmesh.bench.suite import Machine, Result, rows
+from clawmesh.cli.bar import Bar
 from clawmesh.cli.console import Console
 
 HEAD = ("FIGURE", "VALUE", "GOAL", "", "BESIDE")
@@ -15,11 +16,12 @@ HEAD = ("FIGURE", "VALUE", "GOAL", "", "BESIDE")
 
 def bench(arguments: argparse.Namespace, console: Console) -> int:
     """Run a suite; 1 if a figure misses its goal."""
-
-    def progress(text: str) -> None:
-        console.note(f"measuring {text}", "dim")
-
-    result = Result(backends.NAME, Machine(), backends.run(arguments.streams, progress))
+    with Bar(console, "measuring") as bar:
+        if arguments.suite == mesh.NAME:
+            checks = mesh.run(arguments.sessions, bar.show)
+        else:
+            checks = backends.run(arguments.streams, bar.show)
+    result = Result(arguments.suite, Machine(), checks)
     if console.as_json:
         console.json(to_builtins(result))
     else:

@@ -33,7 +33,10 @@ PROBLEMS = 100
 
 
 class Console:
-    """Writes for a person at a terminal, or plainly for a pipe; `as_json` is what `--json` said."""
+    """Writes for a person at a terminal, or plainly for a pipe; `as_json` is what `--json` said.
+
+    `interactive` says that standard output is a terminal, `attended` that standard error is one.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Console:
         self.as_json = as_json
         self.debug = debug
         self.interactive = output.isatty()
+        self.attended = errors.isatty()
         self.abandoned = False
         self._colourful = "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
@@ -77,10 +81,16 @@ class Console:
     def note(self, text: str, *styles: str) -> None:
         """Write a line for the person, apart from the result; the text may be foreign."""
         self.flush()
-        if self._errors.isatty():
+        if self.attended:
             text = _CONTROL.sub("", text)
             text = _styled(text, styles) if self._colourful else text
         self._errors.write(text + "\n")
+        self._errors.flush()
+
+    def status(self, text: str) -> None:
+        """Put a line of our own on the terminal behind standard error, in the place of the one before; "" clears it."""
+        room = os.get_terminal_size(self._errors.fileno()).columns - 1
+        self._errors.write(f"\r\x1b[2K{text[:room]}")
         self._errors.flush()
 
     def error(self, text: str) -> None:

@@ -139,8 +139,15 @@ def _config(verbs: Any, shared: Parser) -> None:
 
 def _rest(verbs: Any, shared: Parser) -> None:
     bench = _add(verbs, "bench", "clawmesh.cli.bench:bench", "measure this machine", [shared])
-    bench.add_argument("--suite", choices=("backends",), default="backends")
-    bench.add_argument("--streams", type=_count, default=10_000, metavar="N", help="streams at once (default 10000)")
+    bench.add_argument(
+        "--suite", choices=("mesh", "backends"), default="mesh", help="what to measure (default: the mesh)"
+    )
+    bench.add_argument(
+        "--sessions", type=_count, default=10_000, metavar="N", help="mesh: conversations at once (default 10000)"
+    )
+    bench.add_argument(
+        "--streams", type=_count, default=10_000, metavar="N", help="backends: streams at once (default 10000)"
+    )
     completion = _add(verbs, "completion", "clawmesh.cli.completion:completion", "print shell completion", [shared])
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 

@@ -4,7 +4,7 @@ import msgspec
 
 from clawmesh.bench.backends import judged, loads
 from clawmesh.bench.streams import Figures
-from clawmesh.bench.suite import Check, Machine, Result, check, rows
+from clawmesh.bench.suite import Check
 
 CROWD = "10,000 streams at once"
 
@@ -46,19 +46,3 @@ def test_each_goal_is_judged() -> None:
 
 def test_the_crowd_is_as_large_as_asked() -> None:
     assert loads(123)["crowd"].streams == 123
-
-
-def test_a_result_as_json_has_the_agreed_fields() -> None:
-    result = Result("backends", Machine(), [check("x", 2.0, "ms", 1.0, {"Go": 3.0})])
-    told = msgspec.to_builtins(result)
-    assert set(told) == {"suite", "machine", "checks"}
-    expected = {"name": "x", "value": 2.0, "unit": "ms", "goal": 1.0, "ok": False, "beside": {"Go": 3.0}}
-    assert told["checks"] == [expected]
-    assert msgspec.convert(told, Result) == result
-
-
-def test_a_result_is_met_when_every_goal_is() -> None:
-    met, missed, free = check("a", 1, "", 1), check("b", 2, "", 1), check("c", 9, "")
-    assert Result("s", Machine(), [met, free]).ok
-    assert not Result("s", Machine(), [met, missed]).ok
-    assert [row[3] for row in rows(Result("s", Machine(), [met, missed, free]))] == ["ok", "MISSED", ""]
