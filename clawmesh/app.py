@@ -11,17 +11,20 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
+import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
 from clawmesh.abc.agent import Agent
 from clawmesh.abc.context import Services
+from clawmesh.abc.journal import Journal
 from clawmesh.abc.tool import Tool
 from clawmesh.agent.chain import Setback
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Incident
 from clawmesh.agent.roster import Parts, Roster
 from clawmesh.agent.schema import CheckedTool, Schema
+from clawmesh.agent.session import Sessions
 from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Offers
@@ -37,12 +40,22 @@ from clawmesh.http.proxy import Proxies
 from clawmesh.http.tls import Identity
 from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
-from clawmesh.mesh.engine import Engine, open_engine
+from clawmesh.journal.memory import MemoryJournal
+from clawmesh.mesh.engine import Engine, Means, open_engine
+from clawmesh.mesh.route import Route, here
 from clawmesh.plugin.folder import Folders
 from clawmesh.plugin.loader import Loaded, PluginInfo, load
 from clawmesh.plugin.registration import Kind, make
 from clawmesh.plugin.trust import Trust
 from clawmesh.runtime import settle
+
+
+class Seat(Struct, frozen=True):
+    """Which process of the mesh this is: its number, the way to the others, and whether it keeps a journal on disk."""
+
+    worker: int = 0
+    route: Route = here
+    durable: bool = True
 
 
 class App(Struct, frozen=True):
@@ -56,30 +69,58 @@ class App(Struct, frozen=True):
     ids: Ids
 
 
+ALONE = Seat()
+
+
 @asynccontextmanager
 async def open_app(
-    config: Config, places: Places, environ: Mapping[str, str], warn: Callable[[str], None]
+    config: Config, places: Places, environ: Mapping[str, str], warn: Callable[[str], None], seat: Seat = ALONE
 ) -> AsyncIterator[App]:
-    """Load the plugins, hold the configuration against them, and open the mesh.
+    """Load the plugins, hold the configuration against them, open the mesh, and go on with what its journal holds.
 
     `warn` hears of plugins that misbehave while everything else runs.
 
     Raises:
         ConfigError: the configuration names what no plugin offers, or says it wrongly.
         PluginError: a plugins folder cannot be read.
+        StorageError: the journal cannot be opened, or another process has it.
     """
     loaded = load_plugins(config, places, warn)
     for warning in _checked(config, loaded, environ):
         warn(warning)
     clock = SystemClock()
     ids = Ids(clock)
-    async with _wire(config.http, environ) as transport:
+    async with _wire(config.http, environ) as transport, _record(config, places, seat, clock, warn) as journal:
         services = Services(transport, clock, ids, SystemRandom(), places.data)
-        roster = Roster(_Workshop(config, loaded, services, environ).parts(warn))
+        sessions = Sessions(journal, clock, config.mesh, lambda agent: config.agents[agent].context.history)
+        roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
         agents = {agent.name: agent.topics for agent in config.agents.values()}
-        async with open_engine(roster.handle, agents, config.mesh, clock, ids, warn) as engine:
+        means = Means(clock, ids, journal, warn, seat.route)
+        async with open_engine(roster.handle, agents, config.mesh, means) as engine, _tended(sessions, engine):
             settle()
             yield App(config, places, engine, roster, loaded.plugins, ids)
+
+
+@asynccontextmanager
+async def _record(
+    config: Config, places: Places, seat: Seat, clock: SystemClock, warn: Callable[[str], None]
+) -> AsyncIterator[Journal]:
+    yield MemoryJournal()
+
+
+@asynccontextmanager
+async def _tended(sessions: Sessions, engine: Engine) -> AsyncIterator[None]:
+    """Let sessions hibernate while the block runs."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sessions.tend, engine)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) -> Loaded:
@@ -148,7 +189,7 @@ class _Workshop:
         self._services = services
         self._environ = environ
 
-    def parts(self, warn: Callable[[str], None]) -> Parts:
+    def parts(self, sessions: Sessions, warn: Callable[[str], None]) -> Parts:
         def report(setback: Setback) -> None:
             if setback.recourse is Recourse.RETRY:
                 warn(f"{setback.error}; trying again in {setback.wait:.1f} s")
@@ -163,7 +204,18 @@ class _Workshop:
         memories = {name: self._make("memory", part, catalogue.memories) for name, part in config.memories.items()}
         coded = {agent.name: self._coded(agent) for agent in config.agents.values() if agent.type != LLM}
         hooks = self._loaded.hooks
-        return Parts(config.agents, backends, models, self._tools(), memories, coded, hooks, self._services, report)
+        return Parts(
+            agents=config.agents,
+            backends=backends,
+            models=models,
+            tools=self._tools(),
+            memories=memories,
+            coded=coded,
+            hooks=hooks,
+            services=self._services,
+            sessions=sessions,
+            report=report,
+        )
 
     def _tools(self) -> Mapping[str, Tool]:
         """Return every tool by the name that agents know it by: its table's, or else the plugin's own."""

@@ -5,6 +5,8 @@ ClawmeshError
 ├── UsageError                the command line or an API call asks for something that is not there
 ├── PluginError               a plugin file cannot be loaded, trusted or installed
 ├── StorageError              the disk, the data directory or the journal refuses
+│   └── HeldError             another process holds the data directory
+├── JointError                another process of this mesh cannot be reached, or does not speak as this one does
 ├── TransportError            an exchange over HTTP did not complete
 │   ├── ConnectError          no connection could be made: nothing was sent
 │   ├── ConnectionLostError   the connection ended before the response was complete
@@ -36,6 +38,7 @@ ClawmeshError
     │   ├── RingError         delivering would close a ring of agents waiting for each other
     │   └── PeerError         the agent may not talk to that address
     ├── FullError             a mailbox has no room before the deadline
+    ├── BusyError             the mesh lets nothing in at present; try again later
     ├── ExpiredError          the deadline passed before the answer
     └── FailedError           the receiver's turn failed
 """
@@ -96,6 +99,14 @@ class PluginError(ClawmeshError):
 
 class StorageError(ClawmeshError):
     """The disk or the data directory refuses."""
+
+
+class HeldError(StorageError):
+    """Another process holds the data directory."""
+
+
+class JointError(ClawmeshError):
+    """Another process of this mesh cannot be reached, or does not speak as this one does."""
 
 
 class TransportError(ClawmeshError):
@@ -287,6 +298,10 @@ class PeerError(RefusedError):
 
 class FullError(MeshError):
     """A mailbox has no room before the deadline."""
+
+
+class BusyError(MeshError):
+    """The mesh lets nothing in at present: it is overloaded, short of memory, or closing; try again later."""
 
 
 class ExpiredError(MeshError):

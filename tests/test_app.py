@@ -206,7 +206,7 @@ async def test_sessions_remember_what_was_said_in_them(tmp_path: Path) -> None:
     async with opened(tmp_path) as (app, _):
         await ask(app, "one", "first")
         await ask(app, "one", "second")
-        texts = [message.text for message in app.roster.transcript(Address("one", "s")).messages]
+        texts = [message.text for message in (await app.roster.sessions.wake(Address("one", "s"))).messages]
     assert texts == ["first", "heard first", "second", "heard second"]
 
 

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.abc.memory import Memory
 from clawmesh.clock import Clock
@@ -62,6 +63,9 @@ class Verbs(Protocol):
     ) -> list[Answer]:
         """Ask several at once. `first` and `quorum` (more than half) cancel the rest as soon as they have enough."""
 
+    def under(self, key: str) -> Verbs:
+        """Return the same verbs for one action; what it sends has the same ids when it is repeated after a crash."""
+
 
 class Context(Struct, frozen=True):
     """The surroundings of one tool call or one turn of a coded agent.
@@ -75,3 +79,7 @@ class Context(Struct, frozen=True):
     services: Services
     emit: Emit
     memory: Memory | None = None
+
+    def under(self, key: str) -> Context:
+        """Return the surroundings of one action of the turn."""
+        return replace(self, key=key, mesh=self.mesh.under(key))

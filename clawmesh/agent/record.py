@@ -14,21 +14,23 @@ from msgspec import Struct
 from clawmesh.abc.backend import Reply
 from clawmesh.abc.journal import Entry, Journal, Kind, Story
 from clawmesh.abc.tool import Effect
+from clawmesh.agent.key import Keys
 from clawmesh.clock import Clock
 from clawmesh.errors import StorageError
 from clawmesh.messages import ToolCall, ToolResult
 
 UNKNOWN = (
-    "unknown: the process ended while this tool was at work, and it is not one to call twice. "
+    "its outcome is unknown: the process ended while this tool was at work, and it is not one to call twice. "
     "What it was to do may have happened or not; find out before you go on."
 )
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """A model call after which the turn went on; `seconds` is how long it took."""
+    """A model call after which the turn went on; `seconds` is how long it took, `repair` what it was told then."""
 
     reply: Reply
     seconds: float = 0.0
+    repair: str = ""
 
 
 class Intent(Struct, frozen=True, omit_defaults=True):
@@ -76,6 +78,7 @@ class Record:
         self._journal = journal
         self._clock = clock
         self._envelope = envelope
+        self._keys = Keys(envelope)
         self._replies = deque(read_step(entry.data).reply for entry in story if entry.kind is Kind.STEP)
         intents = [read_intent(entry.data) for entry in story if entry.kind is Kind.INTENT]
         results = [read_result(entry.data) for entry in story if entry.kind is Kind.RESULT]
@@ -86,9 +89,13 @@ class Record:
         """Return the next reply that the model has given already, if there is one."""
         return self._replies.popleft() if self._replies else None
 
-    def replied(self, reply: Reply, seconds: float) -> None:
+    def replied(self, step: Step) -> None:
         """Keep a reply after which the turn goes on."""
-        self._add(Kind.STEP, _encode(Step(reply, seconds)))
+        self._add(Kind.STEP, _encode(step))
+
+    def key(self, call: ToolCall) -> str:
+        """Return the idempotency key of the turn's next call."""
+        return self._keys.key(call)
 
     def result(self, key: str) -> ToolResult | None:
         """Return what the call under this key has given already."""

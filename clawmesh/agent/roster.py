@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -16,20 +15,18 @@ from clawmesh.abc.tool import Tool
 from clawmesh.agent.chain import Chain, Link, Setback
 from clawmesh.agent.peers import verbs
 from clawmesh.agent.recollection import recollection
+from clawmesh.agent.record import Record
 from clawmesh.agent.schema import Schema
+from clawmesh.agent.session import Sessions
 from clawmesh.agent.toolbox import Toolbox, ToolHooks
-from clawmesh.agent.transcript import Transcript
 from clawmesh.agent.turn import Mind, ModelHooks, Turn
 from clawmesh.config.model import AgentConfig
 from clawmesh.config.pattern import Names
 from clawmesh.errors import FailedError
-from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.sender import Sender
 from clawmesh.messages import Message, Report
-
-SESSIONS = 100_000
 
 
 class Hooks(ModelHooks, ToolHooks, Protocol):
@@ -47,6 +44,7 @@ class Parts(Struct, frozen=True):
     coded: Mapping[str, Agent]
     hooks: Hooks
     services: Services
+    sessions: Sessions
     report: Callable[[Setback], None]
 
 
@@ -58,7 +56,7 @@ class Roster:
         self._agents = Names(parts.agents)
         self._tools = Names(parts.tools)
         self._minds: dict[str, Mind] = {}
-        self._transcripts: OrderedDict[Address, Transcript] = OrderedDict()
+        self.sessions = parts.sessions
 
     async def handle(self, engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
         """Let the agent answer one envelope."""
@@ -67,41 +65,26 @@ class Roster:
         context = Context(
             address=str(envelope.to),
             key=envelope.id,
-            mesh=Sender(engine, envelope, config.peers, config.topics),
+            mesh=Sender(engine, envelope, config.peers, config.topics, again=bool(delivery.story)),
             services=self._parts.services,
             emit=delivery.emit,
             memory=self._parts.memories[config.memory] if config.memory else None,
         )
         if coded := self._parts.coded.get(config.name):
             return _answer(config.name, await coded(context, envelope.message)), Report()
-        return await self._turn(config, context, envelope.to, envelope.message)
-
-    def transcript(self, address: Address) -> Transcript:
-        """Return what was said in a session; the ones unused for longest are forgotten beyond a bound."""
-        transcript = self._transcripts.get(address)
-        if transcript is None:
-            history = self._parts.agents[address.agent].context.history
-            transcript = self._transcripts[address] = Transcript(history)
-            if len(self._transcripts) > SESSIONS:
-                self._transcripts.popitem(last=False)
-        self._transcripts.move_to_end(address)
-        return transcript
+        record = Record(engine.journal, self._parts.services.clock, envelope.id, delivery.story)
+        transcript = await self.sessions.wake(envelope.to)
+        turn = Turn(self.mind(config.name), context, transcript.messages, envelope.message, record)
+        result = await turn.run()
+        # Only a turn that came to its answer is remembered: half of one would leave calls without results.
+        self.sessions.add(envelope.to, turn.exchange)
+        return result
 
     def mind(self, name: str) -> Mind:
         mind = self._minds.get(name)
         if mind is None:
             mind = self._minds[name] = self._build(self._parts.agents[name])
         return mind
-
-    async def _turn(
-        self, config: AgentConfig, context: Context, address: Address, message: Message
-    ) -> tuple[Message, Report]:
-        transcript = self.transcript(address)
-        turn = Turn(self.mind(config.name), context, transcript.messages, message)
-        result = await turn.run()
-        # Only a turn that came to its answer is remembered: half of one would leave calls without results.
-        transcript.extend(turn.exchange)
-        return result
 
     def _build(self, config: AgentConfig) -> Mind:
         parts = self._parts

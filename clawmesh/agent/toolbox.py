@@ -13,9 +13,9 @@ from msgspec import DecodeError, structs
 from msgspec.json import decode
 
 from clawmesh.abc.context import Context
-from clawmesh.abc.tool import Output, Tool, ToolSpec
+from clawmesh.abc.tool import Effect, Output, Tool, ToolSpec
 from clawmesh.agent.content import content
-from clawmesh.agent.key import Keys
+from clawmesh.agent.record import UNKNOWN, Record
 from clawmesh.config.model import Limits
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ArgumentError, ClawmeshError, RefusedError, ToolError
@@ -40,18 +40,21 @@ class Toolbox:
         # The configuration names a tool, not its plugin: two tables may configure the same one.
         self.specs: tuple[ToolSpec, ...] = tuple(structs.replace(tool.spec, name=name) for name, tool in tools.items())
 
-    async def run(self, context: Context, calls: Sequence[ToolCall], keys: Keys) -> tuple[ToolResult, ...]:
+    async def run(self, context: Context, calls: Sequence[ToolCall], record: Record) -> tuple[ToolResult, ...]:
         """Run the calls, at most `limits.parallel_tools` at once; results come in the order of the calls.
 
-        Each runs under a key of its own from `keys`, those of the turn.
+        Each runs under an idempotency key of its own; what `record` has the result of is not run again.
+
+        Raises:
+            StorageError: a result cannot be kept.
         """
-        contexts = [structs.replace(context, key=keys.key(call)) for call in calls]
+        contexts = [context.under(record.key(call)) for call in calls]
         results: dict[int, ToolResult] = {}
         limiter = anyio.CapacityLimiter(self._limits.parallel_tools)
 
         async def one(index: int, call: ToolCall) -> None:
             async with limiter:
-                results[index] = await self._one(contexts[index], call)
+                results[index] = await self._one(contexts[index], call, record)
                 context.emit(results[index])
 
         with _ungrouped():
@@ -60,12 +63,20 @@ class Toolbox:
                     tasks.start_soon(one, index, call)
         return tuple(results[index] for index in range(len(calls)))
 
-    async def _one(self, context: Context, call: ToolCall) -> ToolResult:
+    async def _one(self, context: Context, call: ToolCall, record: Record) -> ToolResult:
+        if known := record.result(context.key):
+            return structs.replace(known, call=call.id)
+        began = context.services.clock.monotonic()
+        result = await self._made(context, call, record)
+        record.gave(context.key, result, context.services.clock.monotonic() - began)
+        return result
+
+    async def _made(self, context: Context, call: ToolCall, record: Record) -> ToolResult:
         """Return a result that answers this very call, whatever the hooks made of the call and its result."""
         made = call
         try:
             made = structs.replace(self._hooks.before_tool(context, call), id=call.id)
-            result = ToolResult(call.id, call.name, content(made.name, await self._call(context, made)))
+            result = ToolResult(call.id, call.name, content(made.name, await self._call(context, made, record)))
         except ClawmeshError as error:
             result = failed(call, str(error))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the model is told, the turn goes on
@@ -75,7 +86,7 @@ class Toolbox:
         except ClawmeshError as error:
             return failed(call, str(error))
 
-    async def _call(self, context: Context, call: ToolCall) -> Output:
+    async def _call(self, context: Context, call: ToolCall, record: Record) -> Output:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolError(
@@ -83,6 +94,9 @@ class Toolbox:
             )
         if tool.spec.approval:
             raise RefusedError(f"{call.name} needs a person's approval, and there is nobody to give it here")
+        if tool.spec.effect is Effect.UNSAFE and record.begun(context.key):
+            raise ToolError(f"{call.name}: {UNKNOWN}")
+        await record.intend(context.key, call, tool.spec.effect)
         with anyio.move_on_after(self._limits.tool_seconds):
             return await _contained(tool, context, call)
         raise ToolError(f"{call.name} gave no result within {self._limits.tool_seconds:g} s and was stopped")

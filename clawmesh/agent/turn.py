@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from clawmesh.abc.backend import Backend, Reply, Request, Stop
 from clawmesh.abc.context import Context
-from clawmesh.agent.key import Keys
+from clawmesh.agent.record import Record, Step
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox, failed
 from clawmesh.config.model import AgentConfig
 from clawmesh.errors import LimitError, ReplyError
-from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, Usage
+from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, ToolResult, Usage
 
 REPAIRS = 2
 RUNNING: frozenset[Stop] = frozenset({"tool_calls", "end", "stop_sequence", "pause"})
@@ -53,9 +53,14 @@ class Mind(Struct, frozen=True):
 
 
 class Turn:
-    """From a message to its answer; `exchange` is what there is to add to the transcript."""
+    """From a message to its answer; `exchange` is what there is to add to the transcript.
 
-    def __init__(self, mind: Mind, context: Context, history: Sequence[Message], message: Message) -> None:
+    What `record` holds from before a crash is not done again: neither model calls nor tools.
+    """
+
+    def __init__(
+        self, mind: Mind, context: Context, history: Sequence[Message], message: Message, record: Record
+    ) -> None:
         self._mind = mind
         self._context = context
         self._history = tuple(history)
@@ -63,7 +68,8 @@ class Turn:
         self._steps = 0
         self._calls = 0
         self._repairs = 0
-        self._keys = Keys(context.key)
+        self._record = record
+        self._took: float | None = None
         self._ids: set[str] = set()
         self.exchange: list[Message] = [message]
 
@@ -74,6 +80,7 @@ class Turn:
             LimitError: steps, tokens or seconds of `[agents.NAME.limits]` are used up.
             BackendError: no backend of the agent gave a reply.
             ReplyError: the answer did not satisfy `output_schema`, repairs included.
+            StorageError: a step cannot be kept.
         """
         limits = self._mind.config.limits
         with anyio.move_on_after(limits.seconds) as scope:
@@ -89,14 +96,29 @@ class Turn:
             raise LimitError(f"no answer after {limits.steps} model calls ([limits] steps)", limit="steps")
         if limits.tokens is not None and self._usage.total_tokens >= limits.tokens:
             raise LimitError(f"{self._usage.total_tokens} of {limits.tokens} tokens are used", limit="tokens")
-        request = hooks.before_model(name, self._request(seconds))
-        reply = await self._mind.backend.complete(request, _hold_back if hooks.reviews_models else self._pass_on)
+        known = self._record.next_reply()
+        reply = self._identified(await self._complete(name, seconds) if known is None else known)
+        if known is not None:
+            self._took = None
         self._steps += 1
         self._usage += reply.usage
-        reply = self._identified(hooks.after_model(name, request, reply))
-        self._tell(reply.message, whole=hooks.reviews_models)
+        self._tell(reply.message, whole=known is not None or hooks.reviews_models)
         self.exchange.append(reply.message)
         return reply
+
+    async def _complete(self, name: str, seconds: float) -> Reply:
+        hooks, clock = self._mind.hooks, self._context.services.clock
+        request = hooks.before_model(name, self._request(seconds))
+        began = clock.monotonic()
+        reply = await self._mind.backend.complete(request, _hold_back if hooks.reviews_models else self._pass_on)
+        self._took = clock.monotonic() - began
+        return hooks.after_model(name, request, reply)
+
+    def _keep(self, reply: Reply, repair: str = "") -> None:
+        """Write down a reply after which the turn goes on, unless it is from there."""
+        if self._took is not None:
+            self._record.replied(Step(reply, self._took, repair))
+            self._took = None
 
     def _pass_on(self, piece: Piece) -> None:
         # Calls follow when the step is whole: only then do they have the ids that their results will name.
@@ -130,10 +152,12 @@ class Turn:
     async def _finished(self, reply: Reply) -> bool:
         """Do what the reply asks for; True if there is nothing left to do."""
         if reply.message.calls:
+            self._keep(reply)
             await self._answer_calls(reply)
             if reply.stop not in FINAL:
                 return False
-        if reply.stop == "pause":
+        elif reply.stop == "pause":
+            self._keep(reply)
             return False
         return self._mind.schema is None or reply.stop == "refusal" or self._satisfied(self._mind.schema, reply)
 
@@ -142,9 +166,9 @@ class Turn:
         calls = reply.message.calls
         self._calls += len(calls)
         if reply.stop in RUNNING:
-            results = await self._mind.toolbox.run(self._context, calls, self._keys)
+            results = await self._mind.toolbox.run(self._context, calls, self._record)
         else:
-            results = tuple(failed(call, f"not run: the answer {CUTS[reply.stop]}") for call in calls)
+            results = not_run(reply)
             for result in results:
                 self._context.emit(result)
         self.exchange.append(Message("tool", results))
@@ -156,7 +180,9 @@ class Turn:
         if self._repairs >= REPAIRS:
             raise ReplyError(f"the answer does not satisfy output_schema: {faults}")
         self._repairs += 1
-        self.exchange.append(Message.user(f"Your answer does not fit its schema: {faults}. Answer again, JSON only."))
+        repair = f"Your answer does not fit its schema: {faults}. Answer again, JSON only."
+        self._keep(reply, repair)
+        self.exchange.append(Message.user(repair))
         return False
 
     def _request(self, seconds: float) -> Request:
@@ -185,6 +211,11 @@ class Turn:
             backend=reply.backend,
             model=reply.model,
         )
+
+
+def not_run(reply: Reply) -> tuple[ToolResult, ...]:
+    """Return results for the calls of a reply that was cut, which were not made."""
+    return tuple(failed(call, f"not run: the answer {CUTS[reply.stop]}") for call in reply.message.calls)
 
 
 def _hold_back(_piece: Piece) -> None:

@@ -69,7 +69,7 @@ class _Chat:
         words = [command.split()[0] for command in COMMANDS]
         async for line in lines(self._app.places.data / "chat_history", words):
             if line.startswith("/"):
-                if self._command(*line.split(maxsplit=1)):
+                if await self._command(*line.split(maxsplit=1)):
                     return
             elif line.strip():
                 await self._turn(line)
@@ -89,7 +89,7 @@ class _Chat:
         if scope.cancelled_caught:
             self._console.note("\n[stopped]")
 
-    def _command(self, name: str, rest: str = "") -> bool:
+    async def _command(self, name: str, rest: str = "") -> bool:
         """Run a slash command; True ends the chat."""
         match name:
             case "/quit" | "/exit":
@@ -103,7 +103,7 @@ class _Chat:
                 for agent in self._app.config.agents.values():
                     self._console.note(f"{agent.name}  {agent.description}")
             case "/history":
-                for message in self._app.roster.transcript(self._address).messages:
+                for message in (await self._app.roster.sessions.wake(self._address)).messages:
                     if message.text:
                         self._console.note(f"{message.role}: {message.text}")
             case "/usage":

@@ -113,12 +113,27 @@ class MeshSettings(Struct, frozen=True):
 
     deadline: how long a message may take to its outcome where the sender says nothing
     hops: how many agents one cause may pass through
+    fanout: messages that may come of one cause, all agents together
     mailbox: messages that may wait for one session
+    hibernate: how long a session rests before it leaves memory
+    max_rss: megabytes of memory that one process may hold; sessions leave it before that, and then nothing is let in
     """
 
     deadline: Wait = 600.0
     hops: Positive = 16
+    fanout: Positive = 10_000
     mailbox: Positive = 1000
+    hibernate: Wait = 300.0
+    max_rss: Positive | None = None
+
+
+class JournalSettings(Struct, frozen=True):
+    """What is kept on disk of what happened.
+
+    keep: how long messages and their turns are kept after they have ended, and sessions that nobody uses
+    """
+
+    keep: Wait = 90 * 86_400.0
 
 
 class PluginSettings(Struct, frozen=True):
@@ -153,6 +168,7 @@ class Config(Struct, frozen=True):
     tools: Mapping[str, Component] = {}
     memories: Mapping[str, Component] = {}
     mesh: MeshSettings = MeshSettings()
+    journal: JournalSettings = JournalSettings()
     plugins: PluginSettings = PluginSettings()
     http: HttpSettings = HttpSettings()
     path: Path | None = None

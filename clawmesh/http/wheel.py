@@ -58,7 +58,7 @@ class Wheel:
                 self._armed = anyio.Event()
                 await self._armed.wait()
             due = (int(self.now() / TICK) + 1) * TICK
-            await anyio.sleep(due - self.now())
+            await anyio.sleep(max(0.0, due - self.now()))
             if self.now() - due > LATE:
                 # The process was stopped or starved. What arrived meanwhile is read before anything is called late.
                 await anyio.sleep(TICK)

@@ -1,8 +1,9 @@
 """The mesh engine: delivers envelopes to sessions, one at a time each, all sessions side by side.
 
-A session is virtual: it has no task and no mailbox while nothing waits for it. Pump tasks are pooled; one is lent to
-a session from its first envelope until its mailbox is empty. Inside are deques and futures; cancel scopes and
-deadlines stand at the edges, around what a handler awaits.
+A session is virtual: it has no task and no mailbox while nothing waits for it. Inside are deques and futures; cancel
+scopes stand at the edges, around what a handler awaits. Everything that is accepted, and how it ended, is in the
+journal; who is outside hears of it when it is on disk, who is inside goes on at once, since what follows is written
+after it.
 """
 
 from __future__ import annotations
@@ -11,80 +12,104 @@ import math
 from asyncio import CancelledError, Future, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import anyio
-from anyio.abc import TaskGroup
+from msgspec import Struct
 
+from clawmesh.abc.journal import Entry, Journal, Kind, Story
 from clawmesh.clock import Clock
 from clawmesh.config.model import MeshSettings
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import (
+    BusyError,
     ClawmeshError,
     ExpiredError,
     FailedError,
-    FullError,
     LimitError,
     RefusedError,
     RingError,
+    StorageError,
     UsageError,
 )
+from clawmesh.http.wheel import Wheel
 from clawmesh.ids import Ids
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
-from clawmesh.mesh.mailbox import Mailbox
+from clawmesh.mesh.gate import Gate
+from clawmesh.mesh.mailbox import Mailbox, Mailboxes
 from clawmesh.mesh.observer import Observer, Observers
+from clawmesh.mesh.pump import Pumps
+from clawmesh.mesh.record import pack_envelope, pack_outcome, unpack_envelope, unpack_outcome
+from clawmesh.mesh.recovery import recover
+from clawmesh.mesh.register import Register, scoped
+from clawmesh.mesh.route import Route, here
 from clawmesh.mesh.wait import Waits
-from clawmesh.messages import Emit, Message, Piece, Report
+from clawmesh.messages import Emit, Message, Report
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
-PARKED_PUMPS = 256
+# How long after its deadline a caller may still hear that an answer has reached the disk.
+GRACE = 5.0
 CLOSED = Outcome(Ending.DEAD, error=FailedError("the mesh was closed before the answer"))
+
+
+class Means(Struct, frozen=True):
+    """What an engine works with; `warn` hears what nobody else would, `route` says where sessions live."""
+
+    clock: Clock
+    ids: Ids
+    journal: Journal
+    warn: Callable[[str], None]
+    route: Route = here
 
 
 class Engine:
     """Made by `open_engine`. `agents` maps each known agent to the topics that it follows."""
 
     def __init__(
-        self,
-        handler: Handler,
-        agents: Mapping[str, tuple[str, ...]],
-        settings: MeshSettings,
-        clock: Clock,
-        ids: Ids,
-        warn: Callable[[str], None],
+        self, handler: Handler, agents: Mapping[str, tuple[str, ...]], settings: MeshSettings, means: Means
     ) -> None:
         self.settings = settings
-        self.clock = clock
-        self.ids = ids
+        self.clock = means.clock
+        self.ids = means.ids
+        self.journal = means.journal
+        self.gate = Gate()
+        self._route = means.route
+        self._warn = means.warn
         self._agents = agents
         self._followers: dict[str, list[str]] = {}
         for agent, topics in agents.items():
             for topic in topics:
                 self._followers.setdefault(topic, []).append(agent)
         self._handler = handler
-        self._warn = warn
-        self._mailboxes: dict[Address, Mailbox] = {}
-        self._parked: list[Future[tuple[Address, Mailbox]]] = []
-        self._observers = Observers(warn)
+        self._mailboxes = Mailboxes(settings.mailbox)
+        self._live = Register(settings.fanout)
+        self._pumps = Pumps(self._deliver, self._mailboxes.tidy, self.gate)
+        self._wheel = Wheel(means.clock.monotonic)
+        self._observers = Observers(means.warn)
         self._waits = Waits()
-        self._under_way = 0
-        self._drained: list[Future[None]] = []
-        self._tasks: TaskGroup | None = None
+        self._position = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
-        """Deliver until the block ends; then whatever still runs is cancelled."""
+        """Resume what the journal holds, and deliver until the block ends; what still runs then stays in the journal.
+
+        Raises:
+            StorageError: the journal cannot be read.
+        """
+        pending = await self.journal.reader.pending()
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
+            self._pumps.start(tasks)
+            tasks.start_soon(self._wheel.run)
             try:
+                await recover(pending, self.clock, self)
                 yield self
             except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
                 failure = error
             finally:
-                self._tasks = None
+                self._pumps.stop()
                 tasks.cancel_scope.cancel()
                 self._close()
         if failure is not None:
@@ -97,30 +122,73 @@ class Engine:
         return self._followers.get(topic, ())
 
     async def ask(
-        self, to: Address, message: Message, *, sender: str, seconds: float | None = None, emit: Emit | None = None
+        self,
+        to: Address,
+        message: Message,
+        *,
+        sender: str,
+        seconds: float | None = None,
+        emit: Emit | None = None,
+        key: str = "",
     ) -> Outcome:
-        """Deliver a message from outside and return how it ended; pieces of the answer go to `emit` as they come.
+        """Deliver a message from outside and return how it ended, once that is on disk.
+
+        Pieces of the answer go to `emit` as they come. What comes twice with the same `key` from the same sender is
+        done once; it goes on when the caller leaves.
 
         Raises:
             UsageError: there is no such agent, or `seconds` is no time.
+            BusyError: the mesh lets nothing in at present.
+            StorageError: the journal cannot be written.
         """
-        deadline = self.until(seconds)
-        id = self.ids.new("env")
-        return await self.request(
-            Envelope(id=id, sender=sender, to=to, kind="ask", message=message, deadline=deadline), emit
-        )
+        envelope = self._from_outside("ask", to, message, sender, seconds, key)
+        delivery = await self.receive(envelope, emit)
+        return await self.settled(delivery, emit)
 
-    async def request(self, envelope: Envelope, emit: Emit | None = None) -> Outcome:
+    async def send(
+        self, to: Address, message: Message, *, sender: str, seconds: float | None = None, key: str = ""
+    ) -> str:
+        """Deliver a message from outside that expects no answer; return its id, once it is on disk.
+
+        Raises as `ask` does.
+        """
+        delivery = await self.receive(self._from_outside("send", to, message, sender, seconds, key))
+        await self.kept(delivery)
+        return delivery.envelope.id
+
+    async def receive(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Delivery:
+        """Let an envelope in from outside of this process, unless it is here already, by its id or by its key.
+
+        `again` says that it may have been handed over before, in the life of an earlier process too.
+
+        Raises as `post` does, and BusyError while nothing is let in.
+        """
+        await self.gate.enter(envelope.deadline - self.clock.monotonic())
+        return await self.take(envelope, emit, again=again)
+
+    async def take(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Delivery:
+        """Return the delivery of an envelope that may be known already; one that has ended has its outcome."""
+        known = self._live.known(envelope)
+        if known is None and (again or envelope.key):
+            known = await self._remembered(envelope) or self._live.known(envelope)
+        if known is None:
+            return await self.post(envelope, emit)
+        if not (known.accepted or known.story):
+            raise BusyError(f"the same message waits for room in the mailbox of {envelope.to} already")
+        known.attach(emit)
+        return known
+
+    async def request(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Outcome:
         """Deliver an envelope and wait for its outcome until its deadline; leaving early ends the work for it.
 
         Raises as `post` does, and RingError where the receiver waits for the asker.
         """
         if not envelope.waiting:
-            return await self._conclude(await self.post(envelope, emit))
+            return await self._conclude(await self.take(envelope, emit, again=again), emit)
         asker = envelope.waiting[-1]
         self._waits.add(asker, envelope.to)
         try:
-            return await self._conclude(await self.post(envelope, emit))
+            return await self._conclude(await self.take(envelope, emit, again=again), emit)
         finally:
             self._waits.remove(asker, envelope.to)
 
@@ -130,36 +198,96 @@ class Engine:
         Raises:
             UsageError: there is no such agent.
             RingError: the receiver's agent already waits for the answer.
-            LimitError: more envelopes led to this one than `[mesh] hops` allows.
+            LimitError: more envelopes led to this one than `[mesh] hops` allows, or came of one than `fanout` does.
             FullError: the mailbox had no room before the deadline.
+            StorageError: the journal cannot be written.
         """
         self._admit(envelope)
+        delivery = Delivery(envelope, emit)
+        if joint := self._route(envelope.to):
+            delivery.joint = joint
+            await joint.deliver(delivery)
+            return delivery
         mailbox = self._mailboxes.get(envelope.to)
-        if mailbox is None:
-            mailbox = self._mailboxes[envelope.to] = Mailbox(self.settings.mailbox)
+        self._live.enter(delivery)
         reserved = mailbox.full
-        if reserved:
-            await self._room(mailbox, envelope)
-        outcome: Future[Outcome] = get_running_loop().create_future()
-        delivery = Delivery(envelope, outcome, self._emitter(envelope, emit))
-        mailbox.put(delivery, reserved=reserved)
-        self._under_way += 1
-        self._observers.accepted(envelope)
-        if not mailbox.active:
-            self._activate(envelope.to, mailbox)
+        try:
+            if reserved:
+                await self._mailboxes.room(envelope.to, envelope.deadline - self.clock.monotonic())
+            self._accept(delivery, mailbox, reserved=reserved)
+        except BaseException:
+            self._live.exit(envelope)
+            raise
+        return delivery
+
+    def append(self, entry: Entry) -> int:
+        """Write down what happened to an envelope; return the journal's position.
+
+        Raises:
+            StorageError: the journal takes nothing.
+        """
+        self._position = self.journal.append(entry)
+        return self._position
+
+    async def story(self, id: str) -> Story:
+        """Return what is on disk of an envelope, up to now.
+
+        Raises:
+            StorageError: the journal cannot be written or read.
+        """
+        await self.journal.durable(self._position)
+        return await self.journal.reader.story(id)
+
+    async def kept(self, delivery: Delivery) -> None:
+        """Wait until an envelope is on disk; one that another process has is there already.
+
+        Raises:
+            StorageError: it never will be.
+        """
+        if delivery.accepted:
+            await self._durable(delivery.accepted, delivery.envelope)
+
+    async def settled(self, delivery: Delivery, emit: Emit | None = None) -> Outcome:
+        """Wait for an outcome until it is on disk, or the deadline passes; leaving early ends the work for it.
+
+        Raises:
+            StorageError: it never will be on disk.
+        """
+        outcome = await self._conclude(delivery, emit)
+        if delivery.recorded:
+            await self._durable(delivery.recorded, delivery.envelope)
+        return outcome
+
+    def offer(self, envelope: Envelope) -> Delivery | None:
+        """Accept an envelope at once, or return None where that takes waiting; raises as `post` does."""
+        self._admit(envelope)
+        if self._route(envelope.to) is not None:
+            return None
+        mailbox = self._mailboxes.get(envelope.to)
+        if mailbox.full:
+            return None
+        delivery = Delivery(envelope)
+        self._live.enter(delivery)
+        self._accept(delivery, mailbox, reserved=False)
         return delivery
 
     async def drained(self) -> None:
         """Wait until nothing is under way."""
-        if self._under_way:
-            drained: Future[None] = get_running_loop().create_future()
-            self._drained.append(drained)
-            await drained
+        await self._live.empty()
 
     @property
     def under_way(self) -> int:
         """How many envelopes have no outcome yet."""
-        return self._under_way
+        return len(self._live)
+
+    def busy(self, address: Address) -> bool:
+        """Whether anything of a session is under way."""
+        return address in self._mailboxes
+
+    @property
+    def active(self) -> int:
+        """How many sessions have anything under way."""
+        return len(self._mailboxes)
 
     def until(self, seconds: float | None) -> float:
         """Return the deadline that is so many seconds away, by default as `[mesh] deadline` says.
@@ -178,30 +306,79 @@ class Engine:
         if agent not in self._agents:
             raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
 
-    async def _conclude(self, delivery: Delivery) -> Outcome:
-        outcome: Outcome | None = None
+    def resume(self, delivery: Delivery) -> None:
+        """Put an envelope that was accepted before back into its mailbox, whatever else is there."""
         try:
-            with anyio.move_on_after(delivery.envelope.deadline - self.clock.monotonic()):
-                outcome = await delivery.outcome
+            self.check(delivery.envelope.to.agent)
+        except UsageError as error:
+            self.bury(delivery, FailedError(str(error)))
+            return
+        self._live.enter(delivery)
+        self._queue(delivery, self._mailboxes.get(delivery.envelope.to), reserved=False)
+
+    def acquit(self, delivery: Delivery) -> None:
+        """Note that its tries so far do not count."""
+        self.append(Entry(Kind.RELEASED, delivery.envelope.id, self.clock.now()))
+
+    def bury(self, delivery: Delivery, reason: FailedError) -> None:
+        """End an envelope that is not to be handled any more."""
+        self._live.enter(delivery)
+        self._end(delivery, Outcome(Ending.DEAD, error=reason))
+
+    def _from_outside(
+        self, kind: Literal["ask", "send"], to: Address, message: Message, sender: str, seconds: float | None, key: str
+    ) -> Envelope:
+        deadline = self.until(seconds)
+        id = self.ids.new("env")
+        return Envelope(id=id, sender=sender, to=to, kind=kind, message=message, deadline=deadline, key=key)
+
+    async def _remembered(self, envelope: Envelope) -> Delivery | None:
+        """Return what the journal has of an envelope, if it has ended."""
+        id = envelope.id
+        if envelope.key:
+            await self.journal.durable(self._position)
+            id = await self.journal.reader.find(scoped(envelope)) or id
+        story = await self.story(id)
+        ended = [entry for entry in story if entry.kind is Kind.ENDED]
+        if not ended:
+            return None
+        delivery = Delivery(unpack_envelope(story[0].data, self.clock), story=story)
+        delivery.outcome = unpack_outcome(ended[-1].data)
+        return delivery
+
+    async def _conclude(self, delivery: Delivery, emit: Emit | None) -> Outcome:
+        if delivery.outcome is not None:
+            return delivery.outcome
+        waiter = delivery.waiter()
+        left = delivery.envelope.deadline - self.clock.monotonic()
+        timer = get_running_loop().call_later(max(0.0, left), _expire, waiter, delivery.envelope)
+        try:
+            return await waiter
         finally:
-            if outcome is None:
+            timer.cancel()
+            if delivery.leave(waiter, emit):
                 self._abandon(delivery)
-        if outcome is None:
-            error = ExpiredError(f"no answer from {delivery.envelope.to} before the deadline")
-            outcome = Outcome(Ending.EXPIRED, error=error)
-        return outcome
+
+    async def _durable(self, position: int, envelope: Envelope) -> None:
+        left = envelope.deadline + GRACE - self.clock.monotonic()
+        with anyio.move_on_after(left):
+            await self.journal.durable(position)
+            return
+        raise StorageError(f"{envelope.id} is not on disk: {self.journal.trouble or 'the disk is too slow'}")
 
     def _abandon(self, delivery: Delivery) -> None:
-        if delivery.scope is not None:
+        if delivery.joint is not None:
+            delivery.joint.abandon(delivery)
+        elif delivery.scope is not None:
             delivery.scope.cancel()
-        elif not delivery.ended:
-            self._mailboxes[delivery.envelope.to].drop(delivery)
+        elif delivery.outcome is None:
+            self._mailboxes.get(delivery.envelope.to).drop(delivery)
             self._end(delivery, _interrupted(delivery.envelope, self.clock.monotonic()))
 
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
         self.check(name)
-        if self._tasks is None:
+        if not self._pumps.running:
             raise FailedError("the mesh is closed")
         if any(address.agent == name for address in envelope.waiting):
             ring = " → ".join([*(address.agent for address in envelope.waiting), name])
@@ -209,94 +386,47 @@ class Engine:
         if len(envelope.causes) >= self.settings.hops:
             led = len(envelope.causes)
             raise LimitError(f"{led} messages led to this one; [mesh] hops allows no more", limit="hops")
+        self._live.cascades.check(envelope)
+        if trouble := self.journal.trouble:
+            raise StorageError(f"nothing can be accepted: {trouble}")
 
-    async def _room(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        """Wait in line; on return a place is reserved."""
-        room: Future[None] = get_running_loop().create_future()
-        mailbox.waiting.append(room)
-        came = False
-        try:
-            with anyio.move_on_after(envelope.deadline - self.clock.monotonic()):
-                await room
-                came = True
-        finally:
-            if not came:
-                self._leave(mailbox, room, envelope.to)
-        if not came:
-            raise FullError(f"the mailbox of {envelope.to} stayed full ({mailbox.bound} messages) until the deadline")
+    def _accept(self, delivery: Delivery, mailbox: Mailbox, *, reserved: bool) -> None:
+        envelope = delivery.envelope
+        data, key = pack_envelope(envelope, self.clock), scoped(envelope) if envelope.key else ""
+        entry = Entry(Kind.ACCEPTED, envelope.id, self.clock.now(), data, str(envelope.to), key)
+        delivery.accepted = self.append(entry)
+        self._queue(delivery, mailbox, reserved=reserved)
 
-    def _leave(self, mailbox: Mailbox, room: Future[None], address: Address) -> None:
-        if room in mailbox.waiting:
-            mailbox.waiting.remove(room)
-        elif room.done() and not room.cancelled() and room.exception() is None:
-            mailbox.give_back()  # the turn came in the very moment of leaving
-        self._tidy(address, mailbox)
-
-    def _emitter(self, envelope: Envelope, emit: Emit | None) -> Emit:
-        def forward(piece: Piece) -> None:
-            self._observers.piece(envelope, piece)
-            if emit is not None:
-                emit(piece)
-
-        return forward
-
-    def _activate(self, address: Address, mailbox: Mailbox) -> None:
-        mailbox.active = True
-        while self._parked:
-            pump = self._parked.pop()
-            if not pump.done():
-                pump.set_result((address, mailbox))
-                return
-        assert self._tasks is not None  # or the envelope would not have been admitted
-        self._tasks.start_soon(self._pump, address, mailbox)
-
-    async def _pump(self, address: Address, mailbox: Mailbox) -> None:
-        while True:
-            while mailbox.queue:
-                await self._deliver(mailbox.take())
-            mailbox.active = False
-            self._tidy(address, mailbox)
-            if len(self._parked) >= PARKED_PUMPS:
-                return
-            work: Future[tuple[Address, Mailbox]] = get_running_loop().create_future()
-            self._parked.append(work)
-            address, mailbox = await work
-
-    def _tidy(self, address: Address, mailbox: Mailbox) -> None:
-        if mailbox.idle and self._mailboxes.get(address) is mailbox:
-            del self._mailboxes[address]
+    def _queue(self, delivery: Delivery, mailbox: Mailbox, *, reserved: bool) -> None:
+        delivery.overdue = self._abandon
+        delivery.observers = self._observers
+        self._wheel.watch(delivery, delivery.envelope.deadline)
+        mailbox.put(delivery, reserved=reserved)
+        self._observers.accepted(delivery.envelope)
+        if not mailbox.active:
+            self._pumps.lend(delivery.envelope.to, mailbox)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        envelope = delivery.envelope
-        remaining = envelope.deadline - self.clock.monotonic()
         outcome = CLOSED
+        delivery.taken = self.clock.now()
+        scope = delivery.scope = anyio.CancelScope()
         try:
-            with anyio.CancelScope(deadline=anyio.current_time() + remaining) as delivery.scope:
-                outcome = await self._handle(delivery)
-            if delivery.scope.cancelled_caught:
-                outcome = _interrupted(envelope, self.clock.monotonic())
+            if self.clock.monotonic() >= delivery.envelope.deadline:
+                scope.cancel()
+            else:
+                with scope:
+                    outcome = await self._handle(delivery)
         finally:
             delivery.scope = None
+            if outcome is CLOSED and scope.cancel_called:
+                outcome = _interrupted(delivery.envelope, self.clock.monotonic())
             self._end(delivery, outcome)
-
-    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
-        delivery.end(outcome)
-        envelope = delivery.envelope
-        self._observers.ended(envelope, outcome)
-        if envelope.kind == "send" and outcome.ending is not Ending.ANSWERED:
-            # Nobody waits for this outcome, so nobody else would say it.
-            self._warn(f"what {envelope.sender} sent to {envelope.to} {outcome.ending}: {outcome.error}")
-        self._under_way -= 1
-        if not self._under_way:
-            for drained in self._drained:
-                if not drained.done():
-                    drained.set_result(None)
-            self._drained.clear()
 
     async def _handle(self, delivery: Delivery) -> Outcome:
         to = delivery.envelope.to
         try:
-            await anyio.lowlevel.checkpoint_if_cancelled()
+            if delivery.counted:
+                await self.journal.durable(self.append(Entry(Kind.TAKEN, delivery.envelope.id, delivery.taken)))
             message, report = await self._handler(self, delivery)
         except RefusedError as error:
             return Outcome(Ending.REFUSED, error=error)
@@ -312,12 +442,41 @@ class Engine:
             return Outcome(Ending.FAILED, error=FailedError(f"{to} raised CancelledError"))
         return Outcome(Ending.ANSWERED, message, report)
 
+    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+        envelope = delivery.envelope
+        outcome = self._recorded(delivery, outcome)
+        self._wheel.drop(delivery)
+        self._live.exit(envelope)
+        delivery.end(outcome)
+        self._observers.ended(envelope, outcome)
+
+    def _recorded(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """Write an outcome down; what the mesh is closed over stays pending, and what nobody hears is a dead letter."""
+        id, now = delivery.envelope.id, self.clock.now()
+        try:
+            if outcome is CLOSED:
+                self.append(Entry(Kind.RELEASED, id, now))
+                return outcome
+            delivery.recorded = self.append(Entry(Kind.ENDED, id, now, pack_outcome(outcome, delivery.taken)))
+            if delivery.detached and not delivery.awaited and outcome.ending is not Ending.ANSWERED:
+                self.append(Entry(Kind.DEAD, id, now, str(outcome.error).encode()))
+                to, sender = delivery.envelope.to, delivery.envelope.sender
+                self._warn(f"what {sender} sent to {to} {outcome.ending}: {outcome.error} ({id} is a dead letter)")
+        except StorageError as error:
+            self._warn(f"the outcome of {id} is not recorded: {error}")
+            return Outcome(Ending.FAILED, error=error)
+        return outcome
+
     def _close(self) -> None:
-        """End what no pump will take any more."""
-        for mailbox in self._mailboxes.values():
-            mailbox.close(FailedError("the mesh is closed"))
-            while mailbox.queue:
-                self._end(mailbox.queue.popleft(), CLOSED)
+        """Release what no pump will take any more."""
+        for delivery in self._mailboxes.close(FailedError("the mesh is closed")):
+            self._end(delivery, CLOSED)
+
+
+def _expire(waiter: Future[Outcome], envelope: Envelope) -> None:
+    if not waiter.done():
+        error = ExpiredError(f"no answer from {envelope.to} before the deadline")
+        waiter.set_result(Outcome(Ending.EXPIRED, error=error))
 
 
 def _interrupted(envelope: Envelope, now: float) -> Outcome:
@@ -328,13 +487,12 @@ def _interrupted(envelope: Envelope, now: float) -> Outcome:
 
 @asynccontextmanager
 async def open_engine(
-    handler: Handler,
-    agents: Mapping[str, tuple[str, ...]],
-    settings: MeshSettings,
-    clock: Clock,
-    ids: Ids,
-    warn: Callable[[str], None],
+    handler: Handler, agents: Mapping[str, tuple[str, ...]], settings: MeshSettings, means: Means
 ) -> AsyncIterator[Engine]:
-    """Open an engine that gives each delivery to `handler`; `warn` hears what nobody else would."""
-    async with Engine(handler, agents, settings, clock, ids, warn).running() as engine:
+    """Open an engine that gives each delivery to `handler`, and resume what its journal holds.
+
+    Raises:
+        StorageError: the journal cannot be read.
+    """
+    async with Engine(handler, agents, settings, means).running() as engine:
         yield engine

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import Future, get_running_loop
 from collections import deque
+from collections.abc import Iterator
 
-from clawmesh.errors import ClawmeshError
+import anyio
+
+from clawmesh.errors import ClawmeshError, FullError
+from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 
 
@@ -69,3 +73,62 @@ class Mailbox:
                 self.reserved += 1
                 room.set_result(None)
                 return
+
+
+class Mailboxes:
+    """The mailboxes of all sessions that have anything under way."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._mailboxes: dict[Address, Mailbox] = {}
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._mailboxes
+
+    def __len__(self) -> int:
+        return len(self._mailboxes)
+
+    def get(self, address: Address) -> Mailbox:
+        mailbox = self._mailboxes.get(address)
+        if mailbox is None:
+            mailbox = self._mailboxes[address] = Mailbox(self._bound)
+        return mailbox
+
+    def tidy(self, address: Address, mailbox: Mailbox) -> None:
+        """Forget a mailbox of which nothing is left."""
+        if mailbox.idle and self._mailboxes.get(address) is mailbox:
+            del self._mailboxes[address]
+
+    async def room(self, address: Address, seconds: float) -> None:
+        """Wait in line for so many seconds at most; on return a place is reserved.
+
+        Raises:
+            FullError: there was none.
+        """
+        mailbox = self.get(address)
+        room: Future[None] = get_running_loop().create_future()
+        mailbox.waiting.append(room)
+        came = False
+        try:
+            with anyio.move_on_after(seconds):
+                await room
+                came = True
+        finally:
+            if not came:
+                self._give_up(mailbox, room, address)
+        if not came:
+            raise FullError(f"the mailbox of {address} stayed full ({mailbox.bound} messages) until the deadline")
+
+    def close(self, error: ClawmeshError) -> Iterator[Delivery]:
+        """Let nobody wait any longer, and yield what no pump will take any more."""
+        for mailbox in self._mailboxes.values():
+            mailbox.close(error)
+            while mailbox.queue:
+                yield mailbox.queue.popleft()
+
+    def _give_up(self, mailbox: Mailbox, room: Future[None], address: Address) -> None:
+        if room in mailbox.waiting:
+            mailbox.waiting.remove(room)
+        elif room.done() and not room.cancelled() and room.exception() is None:
+            mailbox.give_back()  # the turn came in the very moment of leaving
+        self.tidy(address, mailbox)

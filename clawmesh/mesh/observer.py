@@ -29,6 +29,9 @@ class Observers:
     def add(self, observer: Observer) -> None:
         self._observers.append(observer)
 
+    def __bool__(self) -> bool:
+        return bool(self._observers)
+
     def accepted(self, envelope: Envelope) -> None:
         for observer in [*self._observers]:
             self._tell(observer, observer.accepted, envelope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -11,29 +12,49 @@ import anyio
 
 from clawmesh.abc.context import Answer
 from clawmesh.errors import ClawmeshError, FailedError, MeshError, PeerError
+from clawmesh.ids import derive
 from clawmesh.mesh.address import SESSION, Address
+from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
-from clawmesh.mesh.envelope import Envelope, Outcome
+from clawmesh.mesh.envelope import Envelope
 from clawmesh.messages import Image, Message, Text
+
+# Characters of a conversation's name that fit beside a digest.
+LONGEST = 79
 
 
 class Sender:
     """Implements `clawmesh.abc.context.Verbs` in the name of one session, limited to its agent's peers and topics."""
 
-    def __init__(self, engine: Engine, received: Envelope, peers: Sequence[str], topics: Sequence[str]) -> None:
+    def __init__(
+        self, engine: Engine, received: Envelope, peers: Sequence[str], topics: Sequence[str], *, again: bool = False
+    ) -> None:
         self._engine = engine
         self._received = received
         self._peers = peers
         self._topics = topics
+        self._again = again
+        self._key = ""
+        self._made: Counter[tuple[str, str, str]] = Counter()
+
+    def under(self, key: str) -> Sender:
+        """Return the same for one action of the turn: its key tells its envelopes from those of other actions."""
+        sender = Sender(self._engine, self._received, self._peers, self._topics, again=self._again)
+        sender._key = key
+        return sender
 
     async def ask(self, to: str, message: Message | str, *, seconds: float | None = None) -> Message:
-        outcome = await self._ask(self._resolve(to), message, seconds)
+        outcome = await self._engine.request(self._asking(self._resolve(to), message, seconds), again=self._again)
         if outcome.message is None:
             raise outcome.error or FailedError(f"{to} gave no answer")
         return outcome.message
 
     async def send(self, to: str, message: Message | str) -> str:
-        return await self._send(self._resolve(to), message)
+        delivery = await self._engine.take(
+            self._envelope("send", self._resolve(to), message, None, ()), again=self._again
+        )
+        await self._engine.kept(delivery)
+        return delivery.envelope.id
 
     async def publish(self, topic: str, message: Message | str) -> int:
         if topic not in self._topics:
@@ -41,16 +62,28 @@ class Sender:
             raise PeerError(f"{self._received.to.agent} may not publish to {topic!r}; its topics: {known}")
         receivers = [agent for agent in self._engine.followers(topic) if agent != self._received.to.agent]
         missed: list[str] = []
-
-        async def one(agent: str) -> None:
+        sent: list[Delivery] = []
+        late: list[Envelope] = []
+        for agent in receivers:
+            envelope = self._envelope("send", self._address(agent), message, None, ())
             try:
-                await self._send(self._address(agent), message)
+                delivery = None if self._again else self._engine.offer(envelope)
             except MeshError as error:
                 missed.append(f"{agent}: {error}")
+            else:
+                sent.append(delivery) if delivery else late.append(envelope)
+
+        async def one(envelope: Envelope) -> None:
+            try:
+                sent.append(await self._engine.take(envelope, again=self._again))
+            except MeshError as error:
+                missed.append(f"{envelope.to.agent}: {error}")
 
         async with anyio.create_task_group() as tasks:
-            for agent in receivers:
-                tasks.start_soon(one, agent)
+            for envelope in late:
+                tasks.start_soon(one, envelope)
+        if sent:
+            await self._engine.kept(max(sent, key=lambda delivery: delivery.accepted))
         if missed:
             raise FailedError(f"{len(missed)} of {len(receivers)} did not take it: {'; '.join(missed)}")
         return len(receivers)
@@ -63,15 +96,15 @@ class Sender:
         mode: Literal["first", "all", "quorum"] = "all",
         seconds: float | None = None,
     ) -> list[Answer]:
-        addresses = [self._resolve(name) for name in to]
+        envelopes = [self._asking(self._resolve(name), message, seconds) for name in to]
         needed = {"first": min(1, len(to)), "quorum": len(to) // 2 + 1, "all": len(to)}[mode]
         answers: list[Answer] = []
         given = 0
 
-        async def one(name: str, address: Address) -> None:
+        async def one(name: str, envelope: Envelope) -> None:
             nonlocal given
             try:
-                outcome = await self._ask(address, message, seconds)
+                outcome = await self._engine.request(envelope, again=self._again)
             except ClawmeshError as error:
                 answers.append(Answer(name, error=str(error)))
                 return
@@ -81,17 +114,12 @@ class Sender:
                 tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
-            for name, address in zip(to, addresses, strict=True):
-                tasks.start_soon(one, name, address)
+            for name, envelope in zip(to, envelopes, strict=True):
+                tasks.start_soon(one, name, envelope)
         return sorted(answers, key=lambda answer: answer.message is None)
 
-    async def _ask(self, to: Address, message: Message | str, seconds: float | None) -> Outcome:
-        waiting = (*self._received.waiting, self._received.to)
-        return await self._engine.request(self._envelope("ask", to, message, seconds, waiting))
-
-    async def _send(self, to: Address, message: Message | str) -> str:
-        delivery = await self._engine.post(self._envelope("send", to, message, None, ()))
-        return delivery.envelope.id
+    def _asking(self, to: Address, message: Message | str, seconds: float | None) -> Envelope:
+        return self._envelope("ask", to, message, seconds, (*self._received.waiting, self._received.to))
 
     def _envelope(
         self,
@@ -103,17 +131,25 @@ class Sender:
     ) -> Envelope:
         received = self._received
         until = self._engine.until(seconds)
+        spoken = _spoken(message)
         return Envelope(
-            id=self._engine.ids.new("env"),
+            id=self._id(kind, to, spoken),
             sender=str(received.to),
             to=to,
             kind=kind,
-            message=_spoken(message),
+            message=spoken,
             # What is sent has a life of its own; what is asked must be answered while the asker still has time.
             deadline=until if kind == "send" else min(until, received.deadline),
             causes=(*received.causes, received.id),
             waiting=waiting,
         )
+
+    def _id(self, kind: str, to: Address, message: Message) -> str:
+        """Return the id that this very envelope has when the turn is run again after a crash."""
+        action = (kind, str(to), message.text)
+        before = self._made[action]
+        self._made[action] += 1
+        return derive(self._received.id, "\0".join([self._key, *action, str(before)]))
 
     def _resolve(self, to: str) -> Address:
         agent = to.partition("/")[0]
@@ -126,7 +162,11 @@ class Sender:
         """Return the receiver's session that belongs to this conversation, so that it remembers what was said in it."""
         own = self._received.to
         session = f"{own.agent}~{own.session}"
-        return Address(agent, session if SESSION.fullmatch(session) else hashlib.sha256(session.encode()).hexdigest())
+        if not SESSION.fullmatch(session):
+            # The end tells the conversation, and by that the process that all of it lives in.
+            digest, conversation = hashlib.sha256(session.encode()).hexdigest()[:48], session.rpartition("~")[-1]
+            session = f"{digest}~{conversation}" if len(conversation) <= LONGEST else digest
+        return Address(agent, session)
 
 
 def _spoken(message: Message | str) -> Message:

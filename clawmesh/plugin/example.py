@@ -157,3 +157,6 @@ class NoPeers:
         seconds: float | None = None,
     ) -> list[Answer]:
         return [Answer(address, error="there is no other agent while examples run") for address in to]
+
+    def under(self, key: str) -> NoPeers:
+        return self

@@ -39,6 +39,9 @@ class Echoes:
     ) -> list[Answer]:
         return [Answer(name, Message.assistant(name)) for name in to]
 
+    def under(self, key: str) -> Echoes:
+        return self
+
 
 async def ask_all(agents: list[str]) -> Any:
     services = Services(NOWHERE, ManualClock(), seeded_ids(), random.Random(0), Path())

@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from clawmesh.abc.context import Context, Services
 from clawmesh.abc.tool import Output, ToolSpec
 from clawmesh.agent.hooks import Hook, Hooks
-from clawmesh.agent.key import Keys
+from clawmesh.agent.record import Record
 from clawmesh.agent.toolbox import Toolbox
 from clawmesh.config.model import Limits
+from clawmesh.journal.memory import MemoryJournal
 from clawmesh.messages import Emit, Piece, ToolCall, ToolResult
+from clawmesh.plugin.example import NoPeers
 from clawmesh.testing import ManualClock, seeded_ids
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +39,11 @@ class ClassTool:
 
 def make_context(emit: Emit | None = None) -> Context:
     services = Services(NOWHERE, ManualClock(), seeded_ids(), random.Random(0), Path())
-    return Context("a/s", "env_1", NOWHERE, services, emit or (lambda _: None))
+    return Context("a/s", "env_1", NoPeers(), services, emit or (lambda _: None))
+
+
+def make_record() -> Record:
+    return Record(MemoryJournal(), ManualClock(), "env_1", ())
 
 
 def make_toolbox(work: Callable[[Context], Awaitable[Any]], *hooks: Hook, limits: Limits | None = None) -> Toolbox:
@@ -45,7 +51,7 @@ def make_toolbox(work: Callable[[Context], Awaitable[Any]], *hooks: Hook, limits
 
 
 async def run(work: Callable[[Context], Awaitable[Any]], *hooks: Hook) -> ToolResult:
-    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "work")], Keys("env_1"))
+    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "work")], make_record())
     return result
 
 
@@ -81,7 +87,7 @@ async def test_a_tool_that_cancels_its_task_cancels_nothing_else() -> None:
 
     first = [False, True]
     calls = [ToolCall("1", "work"), ToolCall("2", "work")]
-    results = await make_toolbox(work).run(make_context(), calls, Keys("env_1"))
+    results = await make_toolbox(work).run(make_context(), calls, make_record())
     assert [result.text for result in results] == ["work broke: it cancelled itself", "done"]
 
 
@@ -100,7 +106,7 @@ async def test_a_real_cancellation_goes_on(swallowed: bool) -> None:
         return ""
 
     async def turn() -> None:
-        after.append(await make_toolbox(work).run(make_context(), [ToolCall("1", "work")], Keys("env_1")))
+        after.append(await make_toolbox(work).run(make_context(), [ToolCall("1", "work")], make_record()))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(turn)
@@ -118,7 +124,7 @@ async def test_a_cancelled_task_stays_cancelled() -> None:
         await anyio.sleep_forever()
         return ""
 
-    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")], Keys("env_1")))
+    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")], make_record()))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -133,7 +139,7 @@ async def test_a_tool_that_needs_approval_is_refused() -> None:
         return "done"
 
     toolbox = Toolbox({"pay": ClassTool(work, approval=True)}, Limits(), Hooks((), lambda _: None, ManualClock()))
-    (result,) = await toolbox.run(make_context(), [ToolCall("1", "pay")], Keys("env_1"))
+    (result,) = await toolbox.run(make_context(), [ToolCall("1", "pay")], make_record())
     assert result.failed
     assert result.text == "pay needs a person's approval, and there is nobody to give it here"
     assert ran == []
@@ -144,8 +150,8 @@ async def test_each_call_has_its_key() -> None:
         return context.key
 
     calls = [ToolCall("1", "work"), ToolCall("2", "work")]
-    results = await make_toolbox(work).run(make_context(), calls, Keys("env_1"))
-    expected = Keys("env_1")
+    results = await make_toolbox(work).run(make_context(), calls, make_record())
+    expected = make_record()
     assert [result.text for result in results] == [expected.key(call) for call in calls]
 
 
@@ -161,7 +167,7 @@ async def test_arguments_without_end_are_refused() -> None:
     async def work(context: Context) -> str:
         return "done"
 
-    (result,) = await make_toolbox(work).run(make_context(), [ToolCall("1", "work", "[" * 100_000)], Keys("env_1"))
+    (result,) = await make_toolbox(work).run(make_context(), [ToolCall("1", "work", "[" * 100_000)], make_record())
     assert result.failed
     assert result.text.startswith("the arguments are not JSON")
 
@@ -176,7 +182,7 @@ async def test_a_result_answers_the_call_whatever_hooks_make_of_it() -> None:
             "p", "after_tool", lambda call, result: replace(result, call="x", name=call.name), ("call", "result"), True
         ),
     ]
-    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "job")], Keys("env_1"))
+    (result,) = await make_toolbox(work, *hooks).run(make_context(), [ToolCall("1", "job")], make_record())
     assert (result.call, result.name, result.text) == ("1", "job", "done")
 
 
@@ -190,4 +196,4 @@ async def test_a_listener_that_fails_is_seen_as_it_is(count: int) -> None:
 
     calls = [ToolCall(str(number), "work") for number in range(count)]
     with pytest.raises(BrokenPipeError, match="nobody listens"):
-        await make_toolbox(work).run(make_context(emit), calls, Keys("env_1"))
+        await make_toolbox(work).run(make_context(emit), calls, make_record())

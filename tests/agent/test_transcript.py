@@ -60,12 +60,3 @@ def test_the_oldest_exchanges_go_when_they_are_too_big(part: Part) -> None:
     for number in range(4):
         transcript.extend([Message("user", (part,)), Message.assistant(str(number))])
     assert [message.text for message in transcript.messages if message.role == "assistant"] == ["2", "3"]
-
-
-def test_clear_forgets_everything() -> None:
-    transcript = Transcript(4)
-    transcript.extend(exchange(1))
-    transcript.clear()
-    assert transcript.messages == ()
-    transcript.extend(exchange(2))
-    assert transcript.messages == tuple(exchange(2))

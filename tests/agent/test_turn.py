@@ -13,13 +13,16 @@ from clawmesh.abc.backend import Backend, Reply, Request, Stop
 from clawmesh.abc.context import Context, Services
 from clawmesh.agent.function import FunctionTool
 from clawmesh.agent.hooks import Hook, Hooks, Incident
+from clawmesh.agent.record import Record
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox
 from clawmesh.agent.turn import Mind, Turn
 from clawmesh.config.model import AgentConfig, Limits
 from clawmesh.config.source import Place, Source
 from clawmesh.errors import LimitError, OverloadedError, RefusedError, ReplyError
+from clawmesh.journal.memory import MemoryJournal
 from clawmesh.messages import Message, Piece, Reasoning, Text, ToolCall, ToolResult
+from clawmesh.plugin.example import NoPeers
 from clawmesh.testing import ManualClock, RehearsedBackend, StuckBackend, called, said, seeded_ids
 
 pytestmark = pytest.mark.anyio
@@ -36,9 +39,13 @@ def breaks() -> str:
     raise RuntimeError("out of paper")
 
 
+def make_record() -> Record:
+    return Record(MemoryJournal(), ManualClock(), "env_1", ())
+
+
 def make_context(pieces: list[Piece] | None = None) -> Context:
     services = Services(NOWHERE, ManualClock(), seeded_ids(), random.Random(0), Path())
-    return Context("a/s", "env_1", NOWHERE, services, (pieces if pieces is not None else []).append)
+    return Context("a/s", "env_1", NoPeers(), services, (pieces if pieces is not None else []).append)
 
 
 def make_mind(
@@ -56,7 +63,7 @@ def make_mind(
 
 
 async def play(mind: Mind, text: str = "hi") -> tuple[Turn, Message, Any]:
-    turn = Turn(mind, make_context(), [], Message.user(text))
+    turn = Turn(mind, make_context(), [], Message.user(text), make_record())
     message, report = await turn.run()
     return turn, message, report
 
@@ -207,7 +214,7 @@ async def test_calls_of_a_reply_that_was_broken_off_end_the_turn(stop: Stop, rea
     call = ToolCall("1", "add", '{"a": 1, "b": 1}')
     pieces: list[Piece] = []
     broken = Reply(message=called(call, text="I will").message, stop=stop)
-    turn = Turn(make_mind(RehearsedBackend(broken), add), make_context(pieces), [], Message.user("hi"))
+    turn = Turn(make_mind(RehearsedBackend(broken), add), make_context(pieces), [], Message.user("hi"), make_record())
     message, report = await turn.run()
     result = ToolResult("1", "add", (Text(reason),), failed=True)
     assert (message.text, report.stop) == ("I will", stop)
@@ -274,7 +281,7 @@ async def test_cancelling_leaves_nothing_running() -> None:
 async def test_pieces_and_results_are_emitted_in_order() -> None:
     pieces: list[Piece] = []
     backend = RehearsedBackend(called(ToolCall("1", "add", '{"a":1,"b":1}'), text="let me see"), said("2"))
-    await Turn(make_mind(backend, add), make_context(pieces), [], Message.user("hi")).run()
+    await Turn(make_mind(backend, add), make_context(pieces), [], Message.user("hi"), make_record()).run()
     call = ToolCall("1", "add", '{"a":1,"b":1}')
     assert pieces == [Text("let me see"), call, ToolResult("1", "add", (Text("2"),)), Text("2")]
 
@@ -284,7 +291,7 @@ async def test_calls_get_ids_that_differ_within_the_turn() -> None:
     bare, again = ToolCall("", "add", '{"a":3,"b":3}'), ToolCall("1", "add", '{"a":4,"b":4}')
     pieces: list[Piece] = []
     backend = RehearsedBackend(called(one, two, bare), called(again), said("20"))
-    turn = Turn(make_mind(backend, add), make_context(pieces), [], Message.user("hi"))
+    turn = Turn(make_mind(backend, add), make_context(pieces), [], Message.user("hi"), make_record())
     await turn.run()
     calls = [call for message in turn.exchange for call in message.calls]
     results = [part for message in turn.exchange for part in message.parts if isinstance(part, ToolResult)]
@@ -339,7 +346,7 @@ async def test_nothing_of_a_reply_is_seen_before_its_hooks_passed() -> None:
     thought = Message("assistant", (Reasoning("Hm."), Reasoning("", "p", b"{}"), Text("let me see"), call))
     backend = RehearsedBackend(Reply(message=thought, stop="tool_calls"), said("a secret"))
     mind = make_mind(backend, add, hooks=reviewed_by(censor))
-    await Turn(mind, make_context(pieces), [], Message.user("hi")).run()
+    await Turn(mind, make_context(pieces), [], Message.user("hi"), make_record()).run()
     step = [Reasoning("Hm."), Text("let me see"), call, ToolResult("1", "add", (Text("2"),))]
     assert seen == [[], step]
     assert pieces == [*step, Text("[removed]")]
@@ -352,5 +359,5 @@ async def test_a_refused_reply_is_never_seen() -> None:
     pieces: list[Piece] = []
     mind = make_mind(RehearsedBackend(said("a secret")), hooks=reviewed_by(refuse))
     with pytest.raises(RefusedError, match="not that"):
-        await Turn(mind, make_context(pieces), [], Message.user("hi")).run()
+        await Turn(mind, make_context(pieces), [], Message.user("hi"), make_record()).run()
     assert pieces == []

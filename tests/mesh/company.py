@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from clawmesh.abc.journal import Journal
 from clawmesh.clock import SystemClock
 from clawmesh.config.model import MeshSettings
+from clawmesh.journal.memory import MemoryJournal
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
-from clawmesh.mesh.engine import Engine, Handler, open_engine
+from clawmesh.mesh.engine import Engine, Handler, Means, open_engine
 from clawmesh.mesh.envelope import Outcome
 from clawmesh.mesh.sender import Sender
 from clawmesh.messages import Message, Report
@@ -27,10 +29,11 @@ async def mesh(
     agents: dict[str, tuple[str, ...]] | None = None,
     settings: MeshSettings | None = None,
     warnings: list[str] | None = None,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Engine]:
     warn = (warnings if warnings is not None else []).append
-    settings = settings or MeshSettings()
-    async with open_engine(handler, agents or AGENTS, settings, SystemClock(), seeded_ids(), warn) as engine:
+    means = Means(SystemClock(), seeded_ids(), journal or MemoryJournal(), warn)
+    async with open_engine(handler, agents or AGENTS, settings or MeshSettings(), means) as engine:
         yield engine
 
 

@@ -1,0 +1,167 @@
+"""Sessions in memory: woken from the journal when they are needed, hibernated when they rest."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from clawmesh.abc.journal import Journal, Snapshot
+from clawmesh.agent.exchange import exchange
+from clawmesh.agent.transcript import Transcript
+from clawmesh.clock import Clock
+from clawmesh.config.model import MeshSettings
+from clawmesh.mesh.address import Address
+from clawmesh.mesh.engine import Engine
+from clawmesh.messages import Message
+from clawmesh.runtime import resident, trim
+
+TICK = 1.0
+BATCH = 2000
+WARM = 100_000
+# Exchanges after which a session that never rests is written down, so that waking it never means reading more.
+UNSAVED = 32
+# The shares of `max_rss` at which sessions begin to leave, and down to which they do.
+HIGH, LOW = 0.9, 0.8
+
+
+class Session:
+    """One warm session; `unsaved` counts the exchanges that no snapshot holds."""
+
+    __slots__ = ("transcript", "unsaved", "used")
+
+    def __init__(self, transcript: Transcript, used: float, unsaved: int) -> None:
+        self.transcript = transcript
+        self.used = used
+        self.unsaved = unsaved
+
+
+class Sessions:
+    """Holds the transcripts of the sessions that are warm, least recently used first.
+
+    `history` says how many messages an agent keeps.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, settings: MeshSettings, history: Callable[[str], int]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._settings = settings
+        self._history = history
+        self._warm: OrderedDict[Address, Session] = OrderedDict()
+        self._long: set[Address] = set()
+
+    def __len__(self) -> int:
+        return len(self._warm)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all warm transcripts."""
+        return sum(session.transcript.size for session in self._warm.values())
+
+    def of(self, agent: str) -> Sequence[Transcript]:
+        """Return the warm transcripts of one agent."""
+        return [session.transcript for address, session in self._warm.items() if address.agent == agent]
+
+    async def wake(self, address: Address) -> Transcript:
+        """Return a session's transcript, from the journal where it is not warm.
+
+        Raises:
+            StorageError: the journal cannot be read.
+        """
+        session = self._warm.get(address)
+        if session is None:
+            session = await self._read(address)
+            self._warm[address] = session
+        session.used = self._clock.monotonic()
+        self._warm.move_to_end(address)
+        return session.transcript
+
+    def add(self, address: Address, messages: Sequence[Message]) -> None:
+        """Append an exchange to a session that is warm."""
+        session = self._warm[address]
+        session.transcript.extend(messages)
+        session.unsaved += 1
+        if session.unsaved >= UNSAVED:
+            self._long.add(address)
+        session.used = self._clock.monotonic()
+
+    async def tend(self, engine: Engine) -> None:
+        """Hibernate what rests, and what `max_rss` has no room for, until cancelled.
+
+        While even that does not bring memory down, the engine lets nothing in from outside.
+
+        Raises:
+            StorageError: the journal cannot be written.
+        """
+        while True:
+            await anyio.sleep(TICK)
+            self._save_long(engine)
+            left = await self._hibernate(self._resting(engine))
+            if limit := self._settings.max_rss:
+                left += await self._shrink(engine, limit * 1024**2)
+            if left:
+                trim()
+
+    async def _read(self, address: Address) -> Session:
+        woken = await self._journal.reader.wake(str(address))
+        transcript = Transcript(self._history(address.agent))
+        if woken.snapshot is not None:
+            transcript.restore(woken.snapshot.data)
+        unsaved = 0
+        for story in woken.tail:
+            if messages := exchange(story):
+                transcript.extend(messages)
+                unsaved += 1
+        return Session(transcript, 0.0, unsaved)
+
+    def _resting(self, engine: Engine) -> list[Address]:
+        before = self._clock.monotonic() - self._settings.hibernate
+        resting: list[Address] = []
+        for address, session in self._warm.items():
+            room = len(self._warm) - len(resting) <= WARM
+            if (session.used > before and room) or len(resting) == BATCH:
+                break
+            if not engine.busy(address):
+                resting.append(address)
+        return resting
+
+    async def _shrink(self, engine: Engine, limit: int) -> int:
+        gone = 0
+        if resident() > HIGH * limit:
+            while resident() > LOW * limit:
+                idle = (address for address in self._warm if not engine.busy(address))
+                left = await self._hibernate([address for address, _ in zip(idle, range(BATCH), strict=False)])
+                trim()
+                gone += left
+                if not left:
+                    break
+        full = resident() > limit
+        engine.gate.hold("memory", f"the process holds more than [mesh] max_rss = {self._settings.max_rss}" * full)
+        return gone
+
+    async def _hibernate(self, addresses: Sequence[Address]) -> int:
+        """Let sessions go that nobody needs; those that are used meanwhile stay. Returns how many went."""
+        position = 0
+        used = {}
+        for address in addresses:
+            session = self._warm[address]
+            used[address] = session.used
+            if session.unsaved:
+                position = self._save(address, session)
+        if position:
+            await self._journal.durable(position)
+        gone = [address for address, at in used.items() if address in self._warm and self._warm[address].used == at]
+        for address in gone:
+            del self._warm[address]
+        return len(gone)
+
+    def _save_long(self, engine: Engine) -> None:
+        for address in [address for address in self._long if not engine.busy(address)]:
+            self._long.discard(address)
+            if session := self._warm.get(address):
+                self._save(address, session)
+
+    def _save(self, address: Address, session: Session) -> int:
+        session.unsaved = 0
+        return self._journal.append(Snapshot(str(address), self._clock.now(), session.transcript.pack()))

@@ -1,0 +1,76 @@
+"""Admission: what comes from outside waits at the gate while the engine is at the end of its capacity."""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop, timeout_at
+from collections import deque
+
+from clawmesh.errors import BusyError
+
+# Sessions whose turn on the event loop has not come yet. More of them make nothing quicker, only later.
+READY = 64
+LINE = 100_000
+
+
+class Gate:
+    """Lets envelopes from outside in as fast as the engine takes them up, first come, first served.
+
+    Whatever follows from them inside passes freely: what has begun is finished first.
+    """
+
+    def __init__(self, ready: int = READY, line: int = LINE) -> None:
+        self._reasons: dict[str, str] = {}
+        self._bound = ready
+        self._line_bound = line
+        self._ready = 0
+        self._line: deque[Future[None]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._line)
+
+    def activated(self) -> None:
+        """Note that a session is to be taken up by a pump."""
+        self._ready += 1
+
+    def taken(self) -> None:
+        """Note that a pump has begun with it; that makes room for one from outside."""
+        self._ready -= 1
+        while self._line and self._ready < self._bound:
+            entrant = self._line.popleft()
+            if not entrant.done():
+                entrant.set_result(None)
+                return
+
+    def hold(self, part: str, reason: str) -> None:
+        """Let nothing in for this reason of one part of the process; "" takes that back."""
+        if reason:
+            self._reasons[part] = reason
+        else:
+            self._reasons.pop(part, None)
+
+    def check(self) -> None:
+        """Raises BusyError while nothing is let in."""
+        for reason in self._reasons.values():
+            raise BusyError(reason)
+
+    async def enter(self, seconds: float) -> None:
+        """Wait in line, for so many seconds at most.
+
+        Raises:
+            BusyError: nothing is let in, the line is too long, or the time is over.
+        """
+        self.check()
+        if self._ready < self._bound and not self._line:
+            return
+        if len(self._line) >= self._line_bound:
+            raise BusyError(f"{len(self._line)} messages wait to be let in already; try again later")
+        loop = get_running_loop()
+        entrant: Future[None] = loop.create_future()
+        self._line.append(entrant)
+        try:
+            async with timeout_at(loop.time() + seconds):
+                await entrant
+        except TimeoutError as error:
+            raise BusyError("the mesh was too busy to let the message in before its deadline") from error
+        self.check()

@@ -1,0 +1,81 @@
+"""After a crash: what was under way goes on, and what brings the process down is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import anyio
+
+from clawmesh.abc.journal import Kind, Story
+from clawmesh.clock import Clock
+from clawmesh.errors import FailedError
+from clawmesh.mesh.delivery import Delivery
+from clawmesh.mesh.record import unpack_envelope
+
+TRIES = 3
+# How long a suspect has the process to itself, and all of them together, in seconds.
+ALONE = 0.2
+ALL_ALONE = 3.0
+
+
+class Receiver(Protocol):
+    """The part of the engine that recovery needs."""
+
+    def resume(self, delivery: Delivery) -> None:
+        """Put an envelope that was accepted before back into its mailbox."""
+
+    def acquit(self, delivery: Delivery) -> None:
+        """Note that its tries so far do not count."""
+
+    def bury(self, delivery: Delivery, reason: FailedError) -> None:
+        """End an envelope that is not to be handled any more."""
+
+
+def tries(story: Story) -> int:
+    """Return at how many ends of the process an envelope was in hand, without a step since the first of them."""
+    count = 1
+    for entry in story:
+        if entry.kind is Kind.TAKEN:
+            count += 1
+        elif entry.kind is Kind.RELEASED:
+            count = 0
+        elif entry.kind in (Kind.STEP, Kind.RESULT):
+            count = 1
+    return count
+
+
+async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) -> None:
+    """Bring pending envelopes back, in their order.
+
+    One that was in hand at three crashes is set aside. Those that were at two are suspects: they go first, each alone
+    for a moment, so that the next crash, if there is one, has but one cause.
+    """
+    suspects, others = [], []
+    for story in pending:
+        delivery = Delivery(unpack_envelope(story[0].data, clock), story=story)
+        count = tries(story)
+        if count >= TRIES:
+            receiver.bury(delivery, FailedError(f"the process ended {count} times while {delivery.envelope.to} had it"))
+        elif count == TRIES - 1:
+            suspects.append(delivery)
+        else:
+            others.append(delivery)
+    # A session has at most one in hand, its oldest: that suspects go first changes no order.
+    await _alone(suspects, clock, receiver)
+    for delivery in others:
+        receiver.resume(delivery)
+
+
+async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver) -> None:
+    until = clock.monotonic() + ALL_ALONE
+    for delivery in suspects:
+        delivery.counted = clock.monotonic() < until
+        receiver.resume(delivery)
+        if delivery.counted:
+            waiter = delivery.waiter()
+            with anyio.move_on_after(ALONE):
+                await waiter
+            delivery.leave(waiter, None)
+            if delivery.outcome is None:
+                receiver.acquit(delivery)

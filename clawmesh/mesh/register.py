@@ -1,0 +1,57 @@
+"""What is under way in this process: by id, by idempotency key, and how much came of each cause."""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop
+
+from clawmesh.mesh.cascade import Cascades
+from clawmesh.mesh.delivery import Delivery
+from clawmesh.mesh.envelope import Envelope
+
+
+class Register:
+    """Holds every delivery from its acceptance to its outcome."""
+
+    def __init__(self, fanout: int) -> None:
+        self.cascades = Cascades(fanout)
+        self._live: dict[str, Delivery] = {}
+        self._keys: dict[str, str] = {}
+        self._empty: list[Future[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def known(self, envelope: Envelope) -> Delivery | None:
+        """Return the delivery of an envelope that came before, by its id or its key."""
+        id = self._keys.get(scoped(envelope), envelope.id) if envelope.key else envelope.id
+        return self._live.get(id)
+
+    def enter(self, delivery: Delivery) -> None:
+        envelope = delivery.envelope
+        self._live[envelope.id] = delivery
+        if envelope.key:
+            self._keys[scoped(envelope)] = envelope.id
+        self.cascades.add(envelope)
+
+    def exit(self, envelope: Envelope) -> None:
+        del self._live[envelope.id]
+        if envelope.key:
+            del self._keys[scoped(envelope)]
+        self.cascades.remove(envelope)
+        if not self._live:
+            for waiter in self._empty:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._empty.clear()
+
+    async def empty(self) -> None:
+        """Wait until nothing is under way."""
+        if self._live:
+            waiter: Future[None] = get_running_loop().create_future()
+            self._empty.append(waiter)
+            await waiter
+
+
+def scoped(envelope: Envelope) -> str:
+    """Return an idempotency key together with whose it is."""
+    return f"{envelope.sender} {envelope.key}"
