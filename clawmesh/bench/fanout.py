@@ -19,8 +19,7 @@ from clawmesh.config.location import Places
 ROUNDS = 3
 CONFIG = """
 [mesh]
-mailbox = 1000
-#fanout = {most}
+fanout = {most}
 
 [agents.publisher]
 type = "publisher"

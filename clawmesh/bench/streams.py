@@ -12,8 +12,6 @@ import time
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from resource import getpagesize
 from typing import TypeAlias
 
 import anyio
@@ -26,7 +24,7 @@ from clawmesh.http.lines import EventStream
 from clawmesh.http.target import Target
 from clawmesh.http.tls import Identity
 from clawmesh.http.transport import Transport, open_transport
-from clawmesh.runtime import loop_options, settle, tune
+from clawmesh.runtime import loop_options, resident, settle, tune
 
 Hear: TypeAlias = Callable[[str], object]
 Streamer: TypeAlias = Callable[[str, Hear], Awaitable[None]]
@@ -73,7 +71,7 @@ class Meter:
         self._begun = 0
         self._crowd = slice(0)
         self._before = resident()
-        self._kib = 0
+        self._held = 0
 
     def listener(self) -> Hear:
         """Return what one stream calls with each piece of text."""
@@ -100,7 +98,7 @@ class Meter:
             failures=self.failures,
             chunks=len(self.lags),
             cpu_seconds=cpu,
-            kib_each=((self._kib or resident()) - self._before) / self._streams,
+            kib_each=((self._held or resident()) - self._before) / 1024 / self._streams,
             lag_p50_ms=lags[len(lags) // 2] / 1e6,
             lag_p99_ms=lags[len(lags) * 99 // 100] / 1e6,
         )
@@ -109,7 +107,7 @@ class Meter:
         self._begun += 1
         if self._begun == self._streams:
             self._crowd = slice(len(self.lags), None)
-            self._kib = resident()
+            self._held = resident()
 
 
 async def measure(load: Load, stream: Streamer) -> Figures:
@@ -130,11 +128,6 @@ async def measure(load: Load, stream: Streamer) -> Figures:
         for _ in range(load.streams):
             group.create_task(repeat())
     return meter.figures(load.streams * load.rounds, time.process_time() - started)
-
-
-def resident() -> int:
-    """Return the KiB of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize() // 1024
 
 
 class Delta(msgspec.Struct):

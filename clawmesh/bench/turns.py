@@ -14,9 +14,9 @@ from clawmesh.bench.child import apart
 from clawmesh.bench.fixture import folder, opened, run
 from clawmesh.bench.flow import talk
 from clawmesh.bench.provider import provider
-from clawmesh.bench.streams import resident
 from clawmesh.bench.suite import Advance, Check, check
 from clawmesh.config.location import Places
+from clawmesh.runtime import resident
 
 CPU_GOAL = 0.6
 MEMORY_GOAL = 400.0
@@ -99,4 +99,4 @@ async def _crowd(app: App, sessions: int, advance: Advance) -> Figures:
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     sampling.cancel()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Figures(sessions, failures, seconds, cpu, (highest - before) / sessions, peak)
+    return Figures(sessions, failures, seconds, cpu, (highest - before) / 1024 / sessions, peak)

@@ -1,0 +1,112 @@
+"""What a session takes in memory: warm with ten exchanges of history, and hibernated."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from clawmesh.app import App
+from clawmesh.bench.child import apart
+from clawmesh.bench.fixture import folder, opened, run
+from clawmesh.bench.flow import talk
+from clawmesh.bench.provider import provider
+from clawmesh.bench.suite import Advance, Check, check
+from clawmesh.config.location import Places
+from clawmesh.errors import ResourceError
+from clawmesh.runtime import resident
+
+WARM_GOAL = 7.0
+HIBERNATED_GOAL = 0.5
+EXCHANGES = 10
+WIDTH = 100
+PATIENCE = 60.0
+POLL_SECONDS = 0.05
+# Each exchange is of about 400 characters: the words below, and the moment it was written, twelve times.
+WORDS = "Tell me what you know about the history of this place, who built it and when, and what has become of it. " * 2
+CONFIG = """
+[mesh]
+hibernate = "4s"
+
+[backends.mock]
+type = "openai"
+base_url = "{url}"
+
+[agents.worker]
+backend = "mock"
+model = "12x0"
+"""
+
+
+class Figures(Struct, frozen=True):
+    """Sessions that were warm, KiB of memory each while warm and once hibernated, and how many never left."""
+
+    sessions: int
+    warm_kib: float
+    hibernated_kib: float
+    left: int
+
+
+def checks(sessions: int, advance: Advance) -> Iterator[Check]:
+    """Measure with a fifth of the sessions, which have ten turns each, and yield the figures."""
+    with folder() as places, provider() as url:
+        config = CONFIG.format(url=url)
+        yield from judged(apart(lambda tell: _figures(config, places, max(1, sessions // 5), tell), advance))
+
+
+def judged(figures: Figures) -> Iterator[Check]:
+    """Yield the figures, each with its goal."""
+    yield check(f"memory of a warm session, {EXCHANGES} exchanges", figures.warm_kib, "KB", WARM_GOAL)
+    yield check("memory of a hibernated session", figures.hibernated_kib, "KB", HIBERNATED_GOAL)
+    yield check("sessions that did not hibernate", figures.left, "", 0)
+
+
+def _figures(config: str, places: Places, sessions: int, advance: Advance) -> Figures:
+    async def main() -> Figures:
+        async with opened(config, places) as app:
+            return await _rest(app, sessions, advance)
+
+    return run(main)
+
+
+async def _rest(app: App, sessions: int, advance: Advance) -> Figures:
+    await _round(app, "before", WIDTH)
+    before = _held()
+    for number in range(EXCHANGES):
+        # Round by round, so that none of them rests for long before all are measured.
+        await _round(app, "s", sessions)
+        advance(number / EXCHANGES * 0.7)
+    warm = _held()
+    left = await _hibernated(app)
+    hibernated = _held()
+    return Figures(sessions, (warm - before) / sessions, max(0, hibernated - before) / sessions, left)
+
+
+async def _round(app: App, name: str, sessions: int) -> None:
+    """Let every session take one turn, `WIDTH` of them at once."""
+    numbers = iter(range(sessions))
+
+    async def some() -> None:
+        for number in numbers:
+            if not await talk(app, f"worker/{name}{number}", WORDS):
+                raise ResourceError("a turn failed while memory was measured")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WIDTH):
+            group.create_task(some())
+
+
+async def _hibernated(app: App) -> int:
+    """Wait until all sessions have hibernated; return how many did not."""
+    for _ in range(int(PATIENCE / POLL_SECONDS)):
+        if not len(app.roster.sessions):
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    return len(app.roster.sessions)
+
+
+def _held() -> int:
+    gc.collect()
+    return resident() // 1024
