@@ -8,6 +8,7 @@ from random import Random, SystemRandom
 from clawmesh.clock import Clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _TIME_DIGITS = 9
 _HASH_DIGITS = 12
 
@@ -21,8 +22,7 @@ class Ids:
 
     def new(self, prefix: str) -> str:
         number = int(self._clock.now() * 1000) << 35 | self._random.getrandbits(35)
-        digits = [_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5)]
-        return f"{prefix}_{''.join(digits)}"
+        return f"{prefix}_{_digits(number, 80)}"
 
 
 def kin(id: str) -> str:
@@ -36,4 +36,9 @@ def derive(parent: str, key: str) -> str:
     It begins as its parent's does, so that kin lie together in whatever is sorted by id, and ends in 60 bits of a hash.
     """
     number = int.from_bytes(blake2b(f"{parent}\0{key}".encode(), digest_size=8).digest(), "big")
-    return kin(parent) + "".join([_ALPHABET[number >> shift & 31] for shift in range(0, 5 * _HASH_DIGITS, 5)])
+    return kin(parent) + _digits(number, 5 * _HASH_DIGITS)
+
+
+def _digits(number: int, bits: int) -> str:
+    """Return the lowest `bits` of a number in base 32; bits come by tens."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(bits - 10, -1, -10)])

@@ -9,7 +9,7 @@ after it.
 from __future__ import annotations
 
 import math
-from asyncio import CancelledError, Future, get_running_loop
+from asyncio import CancelledError, Future, get_running_loop, timeout
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -360,11 +360,12 @@ class Engine:
                 self._abandon(delivery)
 
     async def _durable(self, position: int, envelope: Envelope) -> None:
-        left = envelope.deadline + GRACE - self.clock.monotonic()
-        with anyio.move_on_after(left):
-            await self.journal.durable(position)
-            return
-        raise StorageError(f"{envelope.id} is not on disk: {self.journal.trouble or 'the disk is too slow'}")
+        try:
+            async with timeout(envelope.deadline + GRACE - self.clock.monotonic()):
+                await self.journal.durable(position)
+        except TimeoutError as error:
+            reason = self.journal.trouble or "the disk is too slow"
+            raise StorageError(f"{envelope.id} is not on disk: {reason}") from error
 
     def _abandon(self, delivery: Delivery) -> None:
         if delivery.joint is not None:

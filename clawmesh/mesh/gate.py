@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop, timeout_at
+from asyncio import Future, get_running_loop
 from collections import deque
 
 from clawmesh.errors import BusyError
@@ -23,7 +23,7 @@ class Gate:
         self._bound = ready
         self._line_bound = line
         self._ready = 0
-        self._line: deque[Future[None]] = deque()
+        self._line: deque[Future[bool]] = deque()
 
     @property
     def waiting(self) -> int:
@@ -39,7 +39,7 @@ class Gate:
         while self._line and self._ready < self._bound:
             entrant = self._line.popleft()
             if not entrant.done():
-                entrant.set_result(None)
+                entrant.set_result(True)
                 return
 
     def hold(self, part: str, reason: str) -> None:
@@ -65,12 +65,18 @@ class Gate:
             return
         if len(self._line) >= self._line_bound:
             raise BusyError(f"{len(self._line)} messages wait to be let in already; try again later")
-        loop = get_running_loop()
-        entrant: Future[None] = loop.create_future()
+        entrant: Future[bool] = get_running_loop().create_future()
         self._line.append(entrant)
+        timer = get_running_loop().call_later(seconds, _give_up, entrant)
         try:
-            async with timeout_at(loop.time() + seconds):
-                await entrant
-        except TimeoutError as error:
-            raise BusyError("the mesh was too busy to let the message in before its deadline") from error
+            came = await entrant
+        finally:
+            timer.cancel()
+        if not came:
+            raise BusyError("the mesh was too busy to let the message in before its deadline")
         self.check()
+
+
+def _give_up(entrant: Future[bool]) -> None:
+    if not entrant.done():
+        entrant.set_result(False)
