@@ -1,0 +1,239 @@
+"""The supervisor: starts the workers, replaces one that dies, and ends when all have ended.
+
+It has no event loop and no threads, so that what it forks is whole, and it loads no more than what they all share.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TypeAlias
+
+Work: TypeAlias = Callable[[int, Callable[[], None]], int]
+"""What a worker does: takes its number and what to call when it is ready; returns its exit code."""
+
+# A worker takes less to end by itself.
+DRAIN_SECONDS = 35.0
+# One that lived for so long was in no crash loop.
+SOUND_SECONDS = 30.0
+PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# So many of them are passed on to the workers; one more kills them.
+PATIENCE = 2
+PR_SET_PDEATHSIG = 1
+PIPE_BYTES = 4096
+
+
+class Worker:
+    """A worker's place, and the process that fills it: `pid` is 0 while there is none."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pid = 0
+        self.signs = -1  # a pipe on which it says that it is ready
+        self.ready = False
+        self.deaths = 0
+        self.started = 0.0
+        self.due = 0.0
+
+
+class Supervisor:
+    """Does `work` in several processes; `ready` is called once, when all of them are."""
+
+    def __init__(self, work: Work, workers: int, ready: Callable[[], None], warn: Callable[[str], None]) -> None:
+        self._work = work
+        self._workers = [Worker(number) for number in range(workers)]
+        self._ready = ready
+        self._warn = warn
+        self._announced = False
+        self._ending = False
+        self._stops = 0
+        self._until = 0.0
+        self._code = 0
+
+    def run(self) -> int:
+        """Return the exit code: 0 if a signal ended it and every worker ended in good order.
+
+        SIGTERM, SIGINT or SIGHUP ends the workers; one more makes them quicker, a third one kills them.
+        """
+        with _wakeups() as wakeups:
+            while True:
+                for worker in self._workers:
+                    self._fill(worker)
+                if self._ending and not self._running:
+                    return self._code
+                readable = select.select([wakeups, *self._signs], [], [], self._pause())[0]
+                for number in os.read(wakeups, PIPE_BYTES) if wakeups in readable else b"":
+                    if number in STOPS:
+                        self._stop()
+                for worker in self._workers:
+                    if worker.signs in readable:
+                        self._hear(worker)
+                    self._look(worker)
+                if self._ending and time.monotonic() >= self._until:
+                    self._kill()
+
+    @property
+    def _running(self) -> Sequence[Worker]:
+        return [worker for worker in self._workers if worker.pid]
+
+    @property
+    def _signs(self) -> Sequence[int]:
+        return [worker.signs for worker in self._workers if worker.signs >= 0]
+
+    def _pause(self) -> float | None:
+        """Return after how many seconds there is something to do without anything happening."""
+        now = time.monotonic()
+        if self._ending:
+            return max(0.0, self._until - now) if self._until < math.inf else None
+        dues = [worker.due - now for worker in self._workers if not worker.pid and self._may_start(worker)]
+        return max(0.0, min(dues)) if dues else None
+
+    def _may_start(self, worker: Worker) -> bool:
+        # The first one goes ahead: what keeps it from starting would keep all of them.
+        return worker.number == 0 or self._announced or self._workers[0].ready
+
+    def _fill(self, worker: Worker) -> None:
+        """Start a process in an empty place, when its time has come."""
+        if worker.pid or self._ending or not self._may_start(worker) or time.monotonic() < worker.due:
+            return
+        worker.started = time.monotonic()
+        worker.ready = False
+        worker.signs, sign = os.pipe()
+        worker.pid = self._fork(worker.number, sign)
+        os.close(sign)
+
+    def _fork(self, number: int, sign: int) -> int:
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # No signal may reach the child while its handlers are still ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        pid = os.fork()
+        if not pid:
+            _perform(self._work, number, sign, parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        return pid
+
+    def _hear(self, worker: Worker) -> None:
+        """Take note that a worker is ready, or never will be."""
+        worker.ready = bool(os.read(worker.signs, 1))
+        self._forget_signs(worker)
+        if not self._announced and all(each.ready for each in self._workers):
+            self._announced = True
+            self._ready()
+
+    def _look(self, worker: Worker) -> None:
+        """Take note of a worker's end."""
+        pid, status = os.waitpid(worker.pid, os.WNOHANG) if worker.pid else (0, 0)
+        if not pid:
+            return
+        worker.pid = 0
+        worker.ready = False
+        self._forget_signs(worker)
+        code = os.waitstatus_to_exitcode(status)
+        if self._ending:
+            self._code = self._code or min(abs(code), 1)
+        elif code > 0 and not self._announced:
+            # It has said why; the others would say the same.
+            self._code = code
+            self._stop()
+        else:
+            self._mourn(worker, code)
+
+    def _mourn(self, worker: Worker, code: int) -> None:
+        """Say how a worker ended, and when it is started again."""
+        now = time.monotonic()
+        worker.deaths = 1 if now - worker.started > SOUND_SECONDS else worker.deaths + 1
+        pause = PAUSES[min(worker.deaths, len(PAUSES)) - 1]
+        worker.due = now + pause
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self._warn(f"worker {worker.number} {how}; it is started again{f' in {pause} s' if pause else ''}")
+
+    def _stop(self) -> None:
+        self._stops += 1
+        if not self._ending:
+            self._ending = True
+            self._until = time.monotonic() + DRAIN_SECONDS
+        if self._stops > PATIENCE:
+            self._kill()
+        for worker in self._running:
+            os.kill(worker.pid, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        for worker in self._running:
+            self._warn(f"worker {worker.number} does not end and is killed")
+            os.kill(worker.pid, signal.SIGKILL)
+        self._until = math.inf
+
+    def _forget_signs(self, worker: Worker) -> None:
+        if worker.signs >= 0:
+            os.close(worker.signs)
+        worker.signs = -1
+
+
+def _heeded() -> Sequence[signal.Signals]:
+    """Return the signals that are ours to handle; under nohup SIGHUP is not."""
+    return [each for each in (*STOPS, signal.SIGCHLD) if signal.getsignal(each) is not signal.SIG_IGN]
+
+
+@contextmanager
+def _wakeups() -> Iterator[int]:
+    """Turn signals into bytes of a pipe, which is yielded."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    before = {each: signal.signal(each, _note) for each in _heeded()}
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(-1)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        os.close(reading)
+        os.close(writing)
+
+
+def _note(_number: int, _frame: object) -> None:
+    """Handle a signal: its number is in the pipe."""
+
+
+def _perform(work: Work, number: int, sign: int, parent: int) -> NoReturn:
+    """Do a worker's work and end with its exit code, whatever happens."""
+    code = 1
+
+    def ready() -> None:
+        os.write(sign, b"1")
+        os.close(sign)
+
+    try:
+        _detach(parent)
+        code = work(number, ready)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - a fork must not go on as if it were its parent
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _detach(parent: int) -> None:
+    """Give a fork signals of its own, and let it be killed when its parent ends, where the system can."""
+    signal.set_wakeup_fd(-1)
+    for each in _heeded():
+        signal.signal(each, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which ends us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
