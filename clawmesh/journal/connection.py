@@ -11,6 +11,8 @@ from clawmesh.errors import StorageError
 
 # Older ones can lose what a checkpoint has taken out of the write-ahead log.
 OLDEST_LIBRARY = (3, 51, 3)
+PASSING = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.BusyError, apsw.NoMemError)
+"""Faults that may be over in a moment; no other mends itself."""
 BUSY_MILLISECONDS = 5_000
 CACHE_KIB = 8_192
 
@@ -78,3 +80,4 @@ def _set_up(connection: apsw.Connection) -> None:
     connection.pragma("cell_size_check", True)
     connection.pragma("trusted_schema", False)
     connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("temp_store", "MEMORY")

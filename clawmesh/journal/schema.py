@@ -11,7 +11,8 @@ from clawmesh.errors import StorageError
 APPLICATION = 0x436C6177  # "Claw"
 
 # `entry` holds the log in the order of arrival; everything else is found from it, in the same transaction. A position
-# is the number of an entry or of a snapshot: both count with the same numbers.
+# is the number of an entry or of a snapshot: both count with the same numbers. Triggers do that, and not statements of
+# their own, because the writing thread has to get the interpreter's lock back after each statement.
 VERSION_1 = """
 CREATE TABLE entry(
     seq INTEGER PRIMARY KEY,
@@ -33,6 +34,24 @@ CREATE TABLE snapshot(
     at REAL NOT NULL,
     data BLOB NOT NULL
 ) STRICT;
+
+CREATE TRIGGER accepted AFTER INSERT ON entry WHEN new.kind = 1 BEGIN
+    INSERT OR IGNORE INTO pending VALUES (new.envelope, new.seq);
+END;
+CREATE TRIGGER keyed AFTER INSERT ON entry WHEN new.kind = 1 AND new.key <> '' BEGIN
+    INSERT INTO intake VALUES (new.key, new.envelope, new.at) ON CONFLICT(key)
+    DO UPDATE SET envelope = excluded.envelope, at = excluded.at WHERE intake.at < excluded.at - 604800;
+END;
+CREATE TRIGGER ended AFTER INSERT ON entry WHEN new.kind = 7 BEGIN
+    DELETE FROM pending WHERE envelope = new.envelope;
+END;
+CREATE TRIGGER dead AFTER INSERT ON entry WHEN new.kind = 8 BEGIN
+    INSERT OR REPLACE INTO dead SELECT new.envelope, coalesce(max(session), ''), new.at
+    FROM entry WHERE envelope = new.envelope;
+END;
+CREATE TRIGGER undead AFTER INSERT ON entry WHEN new.kind IN (9, 10) BEGIN
+    DELETE FROM dead WHERE envelope = new.envelope;
+END;
 """
 
 STEPS: Sequence[str] = (VERSION_1,)

@@ -1,0 +1,82 @@
+"""The durable record in SQLite: what the seam in `abc` asks for, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from clawmesh.abc.journal import Entry, Reader, Snapshot
+from clawmesh.clock import Clock
+from clawmesh.failpoint import Failpoints
+from clawmesh.journal.checkpointer import Checkpointer
+from clawmesh.journal.connection import connect_reading, ours
+from clawmesh.journal.file import make_folder, make_ready
+from clawmesh.journal.lock import Lock
+from clawmesh.journal.reader import SqliteReader, ThreadShelf
+from clawmesh.journal.retention import Retention
+from clawmesh.journal.runner import ThreadRunner
+from clawmesh.journal.store import Store
+from clawmesh.journal.writer import Writer
+
+
+class SqliteJournal:
+    """Made by `open_journal`."""
+
+    def __init__(self, writer: Writer, reader: SqliteReader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @property
+    def reader(self) -> Reader:
+        return self._reader
+
+    @property
+    def trouble(self) -> str:
+        return self._writer.trouble
+
+    def append(self, item: Entry | Snapshot) -> int:
+        return self._writer.append(item)
+
+    async def durable(self, position: int) -> None:
+        await self._writer.durable(position)
+
+
+@asynccontextmanager
+async def open_journal(
+    path: Path, *, clock: Clock, keep: float | None, failpoints: Failpoints, warn: Callable[[str], None]
+) -> AsyncIterator[SqliteJournal]:
+    """Open the journal in this file for this process alone.
+
+    `keep` is how many seconds what has ended is kept, None for ever; `warn` hears of trouble with the disk.
+
+    Raises:
+        StorageError: another process has it open, it is damaged, or of a newer version; at the end: something that was
+            taken could not be written.
+    """
+    with ExitStack() as stack:
+        await anyio.to_thread.run_sync(make_folder, path.parent)
+        lock = stack.enter_context(Lock(path))
+        await anyio.to_thread.run_sync(lambda: make_ready(path, unclean=lock.unclean))
+        store = Store(str(path), "", failpoints)
+        stack.callback(store.close)
+        with ours(str(path)):
+            store.open()
+        lock.mark()
+        shelf = ThreadShelf(lambda: connect_reading(str(path)))
+        stack.callback(shelf.close)
+        checkpointer = Checkpointer(store, ThreadRunner("journal checkpointer"))
+        stack.callback(checkpointer.close)
+        writer = Writer(
+            store, ThreadRunner("journal writer"), checkpointer, Retention(keep, clock, failpoints), clock, warn
+        )
+        writer.start()
+        try:
+            yield SqliteJournal(writer, SqliteReader(str(path), shelf, clock))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await writer.close()
+        lock.clear()

@@ -1,0 +1,105 @@
+"""Reads the journal beside the loop, through few connections of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import apsw
+
+from clawmesh.abc.journal import Snapshot, Story, Woken
+from clawmesh.clock import Clock
+from clawmesh.journal import row
+from clawmesh.journal.connection import ours
+from clawmesh.journal.retention import INTAKE_SECONDS
+
+T = TypeVar("T")
+CONNECTIONS = 4
+
+
+class Shelf(Protocol):
+    """Lends connections to what reads."""
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Call the function with a connection."""
+
+
+class ThreadShelf:
+    """Reads in threads, at most four at once, each with a connection which is kept for the next."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self._connect = connect
+        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
+        self._free: list[apsw.Connection] = []
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        return await anyio.to_thread.run_sync(self._lend, work, limiter=self._limiter)
+
+    def close(self) -> None:
+        while self._free:
+            self._free.pop().close()
+
+    def _lend(self, work: Callable[[apsw.Connection], T]) -> T:
+        connection = self._free.pop() if self._free else self._connect()
+        try:
+            found = work(connection)
+        except BaseException:
+            connection.close()  # whatever is wrong with it, the next one begins anew
+            raise
+        self._free.append(connection)
+        return found
+
+
+class SqliteReader:
+    """Sees everything that was durable when it was asked."""
+
+    def __init__(self, path: str, shelf: Shelf, clock: Clock) -> None:
+        self._path = path
+        self._shelf = shelf
+        self._clock = clock
+
+    async def pending(self) -> Sequence[Story]:
+        return await self._read(lambda connection: row.stories(connection.execute(PENDING)))
+
+    async def story(self, envelope: str) -> Story:
+        found = await self._read(lambda connection: row.stories(connection.execute(row.STORY, (envelope,))))
+        return found[0] if found else []
+
+    async def find(self, key: str) -> str:
+        since = self._clock.now() - INTAKE_SECONDS
+        query = "SELECT envelope FROM intake WHERE key = ? AND at >= ?"
+        return await self._read(lambda connection: connection.execute(query, (key, since)).get or "")
+
+    async def wake(self, session: str) -> Woken:
+        return await self._read(lambda connection: _wake(connection, session))
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        with ours(self._path):
+            return await self._shelf.read(work)
+
+
+PENDING = """
+SELECT entry.envelope, kind, at, session, key, data FROM pending JOIN entry ON entry.envelope = pending.envelope
+ORDER BY pending.seq, entry.seq
+"""
+SNAPSHOT = "SELECT seq, at, data FROM snapshot WHERE session = ?"
+TAIL = """
+SELECT told.envelope, told.kind, told.at, told.session, told.key, told.data
+FROM entry AS accepted JOIN entry AS told ON told.envelope = accepted.envelope
+WHERE accepted.kind = 1 AND accepted.session = ? AND accepted.seq > ?
+    AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = accepted.envelope)
+ORDER BY accepted.seq, told.seq
+"""
+
+
+def _wake(connection: apsw.Connection, session: str) -> Woken:
+    connection.execute("BEGIN")
+    try:
+        found = connection.execute(SNAPSHOT, (session,)).fetchone()
+        seq, at, data = found or (0, 0.0, b"")
+        tail = row.stories(connection.execute(TAIL, (session, seq)))
+    finally:
+        connection.execute("ROLLBACK")
+    return Woken(Snapshot(session, at, data) if found else None, tail)

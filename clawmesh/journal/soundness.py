@@ -1,0 +1,28 @@
+"""Is the database whole?"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import apsw
+
+SECONDS = 2.0
+STEPS_BETWEEN_LOOKS = 10_000
+
+
+def require_sound(connection: apsw.Connection, seconds: float = SECONDS) -> None:
+    """Look through the database for damage, for so many seconds at most: a restart must not wait for a large one.
+
+    Raises:
+        apsw.CorruptError: there is some.
+    """
+    end = monotonic() + seconds
+    connection.set_progress_handler(lambda: monotonic() > end, STEPS_BETWEEN_LOOKS)
+    try:
+        found = str(connection.pragma("quick_check", 1))
+    except apsw.InterruptError:
+        return
+    finally:
+        connection.set_progress_handler(None)
+    if found != "ok":
+        raise apsw.CorruptError(found)

@@ -1,0 +1,154 @@
+"""The database under the journal: commits what it is given, in batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from clawmesh.abc.journal import Entry, Snapshot
+from clawmesh.failpoint import Failpoints
+from clawmesh.journal.connection import connect_writing
+from clawmesh.journal.soundness import require_sound
+
+WIDTH = 7
+WIDTHS = (1, 4, 16, 64, 256)
+"""How many rows a statement takes: many, because each statement gives the interpreter's lock away and waits for it
+again. Rows that are left over are NULL and not inserted."""
+HEAD, ROW, END = "INSERT INTO entry SELECT * FROM (VALUES", "(?, ?, ?, ?, ?, ?, ?)", ") WHERE column1 NOTNULL"
+INSERT = {WIDTH * rows: f"{HEAD} {', '.join([ROW] * rows)} {END}" for rows in WIDTHS}
+
+
+class Store:
+    """Used by one thread at a time. Its methods raise apsw.Error; after one, nothing of what failed is there.
+
+    `alone` says that nobody else can open the database, because its file system has no shared memory.
+    """
+
+    def __init__(self, path: str, vfs: str, failpoints: Failpoints, *, alone: bool = False) -> None:
+        self.path = path
+        self.alone = alone
+        self.position = 0
+        """Of the newest item that is on disk."""
+        self._vfs = vfs
+        self._failpoints = failpoints
+        self._connection: apsw.Connection | None = None
+        self._place = (0, 0)
+
+    def open(self) -> None:
+        """Connect and see what is there."""
+        connection = connect_writing(self.path, self._vfs, alone=self.alone)
+        try:
+            self.position = max(self.position, newest(connection))
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._place = self._seen()
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection that writes."""
+        if self._connection is None:
+            raise apsw.CantOpenError("it is not open")
+        return self._connection
+
+    def another(self) -> apsw.Connection:
+        """Open one more connection that may write, for what runs beside the writer."""
+        return connect_writing(self.path, self._vfs)
+
+    @property
+    def written(self) -> int:
+        """How many pages went into the write-ahead log since the connection was opened."""
+        return self.connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+
+    def write(self, items: Sequence[Entry | Snapshot], first: int) -> None:
+        """Commit items, whose positions count from `first`. Those that are on disk already are passed over."""
+        connection = self.connection
+        if self._seen() != self._place:
+            raise apsw.CantOpenError("it is not where it was, or is another file")
+        start = max(first, self.position + 1)
+        items = items[start - first :]
+        if not items:
+            return
+        self._failpoints.hit("journal.begin")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            insert(connection, items, start)
+            self._failpoints.hit("journal.commit")
+            connection.execute("COMMIT")
+        except BaseException:
+            roll_back(connection)
+            raise
+        self.position = start + len(items) - 1
+        self._failpoints.hit("journal.committed")
+
+    def reopen(self) -> None:
+        """Go on with a new connection after the disk failed.
+
+        The old one is closed last: while one is open, the index of the write-ahead log leaves out what failed. Read
+        from the log itself it would seem to be there, but the disk might not have it.
+        """
+        if self.alone:
+            return
+        old, self._connection = self._connection, None
+        try:
+            self.open()
+            require_sound(self.connection)
+        finally:
+            if old is not None:
+                old.close()
+
+    def checkpoint(self, connection: apsw.Connection | None = None) -> int:
+        """Bring the write-ahead log into the database; return how many pages the log has."""
+        self._failpoints.hit("journal.checkpoint")
+        pages, _done = (connection or self.connection).wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._failpoints.hit("journal.checkpointed")
+        return pages
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _seen(self) -> tuple[int, int]:
+        """Return what tells the file from any other; only the system's own file systems have that."""
+        if self._vfs:
+            return (0, 0)
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return (0, 0)
+        return (status.st_dev, status.st_ino)
+
+
+def insert(connection: apsw.Connection, items: Sequence[Entry | Snapshot], first: int) -> None:
+    """Insert items at the positions from `first`."""
+    values: list[Any] = []
+    for position, item in enumerate(items, first):
+        if isinstance(item, Entry):
+            values += (position, item.envelope, item.kind, item.at, item.session, item.key, item.data)
+        else:
+            replaced = (position, item.session, item.at, item.data)
+            connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", replaced)
+    start = 0
+    while start < len(values):
+        length = WIDTH * next((width for width in WIDTHS if start + WIDTH * width >= len(values)), WIDTHS[-1])
+        part = values[start : start + length]
+        part += [None] * (length - len(part))
+        connection.execute(INSERT[length], part)
+        start += length
+
+
+def newest(connection: apsw.Connection) -> int:
+    """Return the position of the newest item."""
+    query = "SELECT max((SELECT coalesce(max(seq), 0) FROM entry), (SELECT coalesce(max(seq), 0) FROM snapshot))"
+    return int(connection.execute(query).get)
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """Leave the transaction, unless SQLite has left it itself."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
