@@ -105,7 +105,7 @@ async def open_app(
 async def _record(
     config: Config, places: Places, seat: Seat, clock: SystemClock, warn: Callable[[str], None]
 ) -> AsyncIterator[Journal]:
-    yield MemoryJournal()
+    yield MemoryJournal(clock)
 
 
 @asynccontextmanager

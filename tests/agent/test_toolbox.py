@@ -43,7 +43,7 @@ def make_context(emit: Emit | None = None) -> Context:
 
 
 def make_record() -> Record:
-    return Record(MemoryJournal(), ManualClock(), "env_1", ())
+    return Record(MemoryJournal(ManualClock()), ManualClock(), "env_1", ())
 
 
 def make_toolbox(work: Callable[[Context], Awaitable[Any]], *hooks: Hook, limits: Limits | None = None) -> Toolbox:

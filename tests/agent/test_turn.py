@@ -40,7 +40,7 @@ def breaks() -> str:
 
 
 def make_record() -> Record:
-    return Record(MemoryJournal(), ManualClock(), "env_1", ())
+    return Record(MemoryJournal(ManualClock()), ManualClock(), "env_1", ())
 
 
 def make_context(pieces: list[Piece] | None = None) -> Context:

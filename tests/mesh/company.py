@@ -32,7 +32,7 @@ async def mesh(
     journal: Journal | None = None,
 ) -> AsyncIterator[Engine]:
     warn = (warnings if warnings is not None else []).append
-    means = Means(SystemClock(), seeded_ids(), journal or MemoryJournal(), warn)
+    means = Means(SystemClock(), seeded_ids(), journal or MemoryJournal(SystemClock()), warn)
     async with open_engine(handler, agents or AGENTS, settings or MeshSettings(), means) as engine:
         yield engine
 
@@ -45,7 +45,7 @@ def routed(**routes: Callable[[Sender, str], object]) -> Handler:
     """Return a handler by agent: each is an async function of its sender and the text."""
 
     async def handle(engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
-        sender = Sender(engine, delivery.envelope, peers=("*",), topics=("news",))
+        sender = Sender(engine, delivery.envelope, ("*",), ("news",), again=bool(delivery.story))
         said = await routes[delivery.envelope.to.agent](sender, delivery.envelope.message.text)  # type: ignore[misc]
         return answer(str(said))
 
