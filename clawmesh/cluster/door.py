@@ -173,11 +173,11 @@ class Guest:
         door = self._door
         envelope = unpack_envelope(frame.envelope, door.clock)
         if envelope.causes:  # it belongs to what is inside already
-            delivery = await door.intake.take(envelope, emit, again=True)
+            delivery = await door.intake.take(envelope, emit, again=frame.again)
         elif door.shut:
             raise BusyError("the process is ending")
         else:
-            delivery = await door.intake.receive(envelope, emit, again=True)
+            delivery = await door.intake.receive(envelope, emit, again=frame.again)
         await door.intake.kept(delivery)
         return delivery
 

@@ -29,11 +29,15 @@ class Hello(Struct, frozen=True, array_like=True, tag=0, gc=False):
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """Take this envelope; what comes of it is said under this number. `stream` asks for the pieces, too."""
+    """Take this envelope; what comes of it is said under this number.
+
+    `stream` asks for the pieces, too; `again` says that it may have been handed over before.
+    """
 
     number: int
     envelope: bytes
-    stream: bool
+    stream: bool = False
+    again: bool = False
 
 
 class Accepted(Struct, frozen=True, array_like=True, tag=2, gc=False):

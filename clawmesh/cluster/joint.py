@@ -231,8 +231,10 @@ class SocketJoint:
         if self._connection is None:
             return
         delivery = handed.delivery
+        envelope = pack_envelope(delivery.envelope, self._clock)
         try:
-            self._connection.send(Deliver(handed.number, pack_envelope(delivery.envelope, self._clock), True))
+            self._connection.send(Deliver(handed.number, envelope, delivery.streamed, delivery.again))
+            delivery.again = True  # if ever it is handed over once more
         except JointError as error:
             self._fail(handed, FailedError(str(error)))
 

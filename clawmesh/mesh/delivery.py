@@ -23,13 +23,15 @@ class Delivery:
     `story` is what the journal has of it from before a crash; `counted` says that one more try is noted there.
     `detached` says that it goes on when nobody waits. `accepted` and `recorded` are the journal's positions of its
     beginning and its end. `taken` is when it left the mailbox, in seconds since 1970. `scope` is there while a handler
-    runs, `joint` where another process has it. `overdue` is called when the deadline has passed.
+    runs, `joint` where another process has it, which may know it already if `again`. `overdue` is called when the
+    deadline has passed.
     """
 
     __slots__ = (
         "_emits",
         "_waiters",
         "accepted",
+        "again",
         "counted",
         "detached",
         "envelope",
@@ -51,6 +53,7 @@ class Delivery:
         self.joint: Joint | None = None
         self.overdue: Callable[[Delivery], None] | None = None
         self.observers: Observers | None = None
+        self.again = False
         self.slot = 0
         self.story = story
         self.counted = bool(story)
@@ -75,6 +78,11 @@ class Delivery:
         """Let one more hear the pieces that come from now on."""
         if emit is not None:
             self._emits.append(emit)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether anybody hears the pieces."""
+        return bool(self._emits)
 
     def emit(self, piece: Piece) -> None:
         if self.observers:

@@ -172,7 +172,7 @@ class Engine:
         if known is None and (again or envelope.key):
             known = await self._remembered(envelope) or self._live.known(envelope)
         if known is None:
-            return await self.post(envelope, emit)
+            return await self.post(envelope, emit, again=again)
         if not (known.accepted or known.story):
             raise BusyError(f"the same message waits for room in the mailbox of {envelope.to} already")
         known.attach(emit)
@@ -192,7 +192,7 @@ class Engine:
         finally:
             self._waits.remove(asker, envelope.to)
 
-    async def post(self, envelope: Envelope, emit: Emit | None = None) -> Delivery:
+    async def post(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Delivery:
         """Accept an envelope into its session's mailbox, waiting for room until its deadline.
 
         Raises:
@@ -205,7 +205,7 @@ class Engine:
         self._admit(envelope)
         delivery = Delivery(envelope, emit)
         if joint := self._route(envelope.to):
-            delivery.joint = joint
+            delivery.joint, delivery.again = joint, again
             await joint.deliver(delivery)
             return delivery
         mailbox = self._mailboxes.get(envelope.to)

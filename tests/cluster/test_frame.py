@@ -47,7 +47,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut() -> None:
 
 def test_a_frame_has_a_largest_size() -> None:
     with pytest.raises(JointError, match="too many for another process"):
-        pack(Deliver(1, b"\x00" * FRAME_BYTES, stream=False))
+        pack(Deliver(1, b"\x00" * FRAME_BYTES))
     with pytest.raises(JointError, match="found a frame of 4294967295 bytes, expected at most"):
         parsed(b"\xff\xff\xff\xff")
 
