@@ -1,0 +1,54 @@
+"""A supervised program for tests: `python crew.py WORKERS MOOD` speaks in lines of what happens to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from clawmesh.cluster.supervisor import Supervisor
+
+
+def say(text: str) -> None:
+    # One write a line, so that those of several processes do not mix.
+    os.write(1, f"{text}\n".encode())
+
+
+def work(number: int, ready: Callable[[], None]) -> int:
+    """Wait for SIGTERM, according to the mood."""
+    mood = sys.argv[2]
+    stops = {signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    say(f"worker {number} is {os.getpid()}")
+    if mood == "misfit" and number == 1:
+        return 2
+    if mood == "dying":
+        os.kill(os.getpid(), signal.SIGKILL)
+    ready()
+    if mood == "raising":
+        raise ZeroDivisionError("oh")
+    signal.sigwait(stops)
+    say(f"worker {number} is told")
+    if mood == "slow":
+        signal.sigwait(stops)
+        say(f"worker {number} is told again")
+    if mood == "deaf":
+        while True:
+            signal.sigwait(stops)
+            say(f"worker {number} does not care")
+    return 1 if mood == "failing" and number else 0
+
+
+def main() -> int:
+    Path(sys.argv[3]).write_text(f"{os.getpid()}")
+    supervisor = Supervisor(work, int(sys.argv[1]), lambda: say("ready"), lambda text: say(f"warning: {text}"))
+    code = supervisor.run()
+    say(f"ended after {time.process_time():.0f} s of work")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
