@@ -35,9 +35,9 @@ def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Co
     """
     require_library(apsw.sqlite_lib_version())
     connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs=vfs or None)
-    _set_up(connection)
     if alone:
-        connection.pragma("locking_mode", "EXCLUSIVE")
+        connection.pragma("locking_mode", "EXCLUSIVE")  # before anything is read: the log would need shared memory
+    _set_up(connection)
     connection.pragma("auto_vacuum", "INCREMENTAL")
     connection.pragma("journal_mode", "WAL")
     connection.pragma("synchronous", "FULL")
@@ -71,7 +71,8 @@ def explain(error: apsw.Error, path: str) -> str:
     if isinstance(error, apsw.FullError):
         return f"the disk is full: the journal {path} cannot be written"
     if isinstance(error, apsw.IOError):
-        return f"the disk failed under the journal {path}: {error}"
+        kind = apsw.mapping_extended_result_codes.get(error.extendedresult, "SQLITE_IOERR")
+        return f"the disk failed under the journal {path} ({kind})"
     return f"the journal {path} cannot be used: {error}"
 
 

@@ -109,9 +109,9 @@ class Store:
         return pages
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _seen(self) -> tuple[int, int]:
         """Return what tells the file from any other; only the system's own file systems have that."""

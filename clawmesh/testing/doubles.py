@@ -1,4 +1,4 @@
-"""Doubles for tests of ClawMesh and of its plugins: real implementations of the seams, under the test's control."""
+"""A clock, ids and backends that do what a test says."""
 
 from __future__ import annotations
 
