@@ -12,6 +12,8 @@ from steps import BUILD, ROOT, StepError, exclusive, fingerprint, run, step
 REQUIREMENTS = BUILD / "requirements"
 # In this order: a later file keeps the versions that an earlier one has chosen.
 LOCKED = ("runtime", "build", "source", "compiler", "check", "test", "heavy")
+# The frameworks that the benchmark measures beside ClawMesh; each has an environment of its own.
+PEERS = ("agno", "langgraph", "autogen-core", "pydantic-ai", "openai-agents")
 
 
 def environment(name: str, *requirements: str) -> Path:
@@ -58,7 +60,7 @@ def lock() -> None:
     Raises StepError if the choice fails.
     """
     python = environment("check", "check")
-    for name in LOCKED:
+    for name in (*LOCKED, *(f"peers-{peer}" for peer in PEERS)):
         source = ROOT / "pyproject.toml" if name == "runtime" else REQUIREMENTS / f"{name}.in"
         target = REQUIREMENTS / f"{name}.txt"
         step(f"locking {target.relative_to(ROOT)}")
