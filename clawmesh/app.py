@@ -29,17 +29,19 @@ from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Offers
 from clawmesh.config.check import check
-from clawmesh.config.location import Places
+from clawmesh.config.location import Places, prepare
 from clawmesh.config.model import AgentConfig, BackendSettings, Component, Config, HttpSettings
 from clawmesh.config.pattern import Names
 from clawmesh.config.signature import bind, fields_of
 from clawmesh.config.source import Place, Source
 from clawmesh.errors import ClawmeshError, ConfigError, Problem, Recourse
+from clawmesh.failpoint import VARIABLE, planned
 from clawmesh.http.limits import Bounds
 from clawmesh.http.proxy import Proxies
 from clawmesh.http.tls import Identity
 from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
+from clawmesh.journal.journal import open_journal
 from clawmesh.journal.memory import MemoryJournal
 from clawmesh.mesh.engine import Engine, Means, open_engine
 from clawmesh.mesh.route import Route, here
@@ -90,7 +92,7 @@ async def open_app(
         warn(warning)
     clock = SystemClock()
     ids = Ids(clock)
-    async with _wire(config.http, environ) as transport, _record(config, places, seat, clock, warn) as journal:
+    async with _wire(config.http, environ) as transport, _record(config, places, environ, seat, warn) as journal:
         services = Services(transport, clock, ids, SystemRandom(), places.data)
         sessions = Sessions(journal, clock, config.mesh, lambda agent: config.agents[agent].context.history)
         roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
@@ -103,9 +105,16 @@ async def open_app(
 
 @asynccontextmanager
 async def _record(
-    config: Config, places: Places, seat: Seat, clock: SystemClock, warn: Callable[[str], None]
+    config: Config, places: Places, environ: Mapping[str, str], seat: Seat, warn: Callable[[str], None]
 ) -> AsyncIterator[Journal]:
-    yield MemoryJournal(clock)
+    clock = SystemClock()
+    if not seat.durable:
+        yield MemoryJournal(clock)
+        return
+    path = prepare(places.data) / "journal" / f"{seat.worker}.db"
+    failpoints = planned(environ.get(VARIABLE, ""))
+    async with open_journal(path, clock=clock, keep=config.journal.keep, failpoints=failpoints, warn=warn) as journal:
+        yield journal
 
 
 @asynccontextmanager

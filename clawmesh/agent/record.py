@@ -6,9 +6,7 @@ Fields may be added with a default; none is ever renamed or given another meanin
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from clawmesh.abc.backend import Reply
@@ -16,7 +14,7 @@ from clawmesh.abc.journal import Entry, Journal, Kind, Story
 from clawmesh.abc.tool import Effect
 from clawmesh.agent.key import Keys
 from clawmesh.clock import Clock
-from clawmesh.errors import StorageError
+from clawmesh.codec import pack, unpacker
 from clawmesh.messages import ToolCall, ToolResult
 
 UNKNOWN = (
@@ -49,26 +47,9 @@ class Result(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-T = TypeVar("T")
-_encode = msgspec.msgpack.Encoder().encode
-_step = msgspec.msgpack.Decoder(Step)
-_intent = msgspec.msgpack.Decoder(Intent)
-_result = msgspec.msgpack.Decoder(Result)
-
-
-def read_step(data: bytes) -> Step:
-    """Raises StorageError where that is no step."""
-    return _read(_step, data)
-
-
-def read_intent(data: bytes) -> Intent:
-    """Raises StorageError where that is no intent."""
-    return _read(_intent, data)
-
-
-def read_result(data: bytes) -> Result:
-    """Raises StorageError where that is no result."""
-    return _read(_result, data)
+read_step = unpacker(Step, "step")
+read_intent = unpacker(Intent, "intent")
+read_result = unpacker(Result, "result")
 
 
 class Record:
@@ -91,7 +72,7 @@ class Record:
 
     def replied(self, step: Step) -> None:
         """Keep a reply after which the turn goes on."""
-        self._add(Kind.STEP, _encode(step))
+        self._add(Kind.STEP, pack(step))
 
     def key(self, call: ToolCall) -> str:
         """Return the idempotency key of the turn's next call."""
@@ -112,18 +93,11 @@ class Record:
             StorageError: it cannot be kept, so the call must not be made.
         """
         if effect is not Effect.PURE and not self.begun(key):
-            await self._journal.durable(self._add(Kind.INTENT, _encode(Intent(key, call, effect))))
+            await self._journal.durable(self._add(Kind.INTENT, pack(Intent(key, call, effect))))
 
     def gave(self, key: str, result: ToolResult, seconds: float) -> None:
         """Keep the result of a call."""
-        self._add(Kind.RESULT, _encode(Result(key, result, seconds)))
+        self._add(Kind.RESULT, pack(Result(key, result, seconds)))
 
     def _add(self, kind: Kind, data: bytes) -> int:
         return self._journal.append(Entry(kind, self._envelope, self._clock.now(), data))
-
-
-def _read(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
-    try:
-        return decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise StorageError(f"a record cannot be read: {error}") from error

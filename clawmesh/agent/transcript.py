@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from msgspec import Struct
 
-from clawmesh.errors import StorageError
+from clawmesh.codec import pack, unpacker
 from clawmesh.messages import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 
 # About a million tokens of text, more than the windows of most models: beyond it a session costs memory for nothing.
@@ -26,9 +25,8 @@ class Exchange(Struct, frozen=True, array_like=True, gc=False):
     data: bytes
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_messages = msgspec.msgpack.Decoder(tuple[Message, ...])
-_exchanges = msgspec.msgpack.Decoder(tuple[Exchange, ...])
+_messages = unpacker(tuple[Message, ...], "exchange")
+_exchanges = unpacker(tuple[Exchange, ...], "transcript")
 
 
 class Transcript:
@@ -46,7 +44,7 @@ class Transcript:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        return tuple(message for exchange in self._exchanges for message in _messages.decode(exchange.data))
+        return tuple(message for exchange in self._exchanges for message in _messages(exchange.data))
 
     @property
     def size(self) -> int:
@@ -56,11 +54,11 @@ class Transcript:
     def extend(self, exchange: Sequence[Message]) -> None:
         """Append a whole exchange: a message from outside, and all that followed it up to the answer."""
         characters = sum(_size(message.parts) for message in exchange)
-        self._keep((*self._exchanges, Exchange(len(exchange), characters, _encode(exchange))))
+        self._keep((*self._exchanges, Exchange(len(exchange), characters, pack(exchange))))
 
     def pack(self) -> bytes:
         """Return all of it for `restore`."""
-        return _encode(self._exchanges)
+        return pack(self._exchanges)
 
     def restore(self, data: bytes) -> None:
         """Take over what `pack` returned.
@@ -68,10 +66,7 @@ class Transcript:
         Raises:
             StorageError: that is no transcript.
         """
-        try:
-            self._keep(_exchanges.decode(data))
-        except msgspec.MsgspecError as error:
-            raise StorageError(f"a transcript cannot be read: {error}") from error
+        self._keep(_exchanges(data))
 
     def _keep(self, exchanges: tuple[Exchange, ...]) -> None:
         """Drop the oldest that are over the bounds; whole exchanges, so that no call ever loses its result."""

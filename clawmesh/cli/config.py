@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from clawmesh.app import load_plugins, open_app
+from clawmesh.app import Seat, load_plugins, open_app
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
 from clawmesh.config import check as fit
@@ -46,7 +46,7 @@ def _opening(config: Config, places: Places, console: Console) -> list[Problem]:
         """Say nothing: what plugins are wrong has been said before."""
 
     async def main() -> None:
-        async with open_app(config, places, console.environ, known):
+        async with open_app(config, places, console.environ, known, Seat(durable=False)):
             pass
 
     try:

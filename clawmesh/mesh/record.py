@@ -5,13 +5,13 @@ Fields may be added with a default; none is ever renamed or given another meanin
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from clawmesh import errors
 from clawmesh.clock import Clock
+from clawmesh.codec import pack, unpacker
 from clawmesh.errors import (
     BackendError,
     ClawmeshError,
@@ -65,14 +65,12 @@ class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Outcome(self.ending, self.message, self.report, _raised(self.error) if self.error else None)
 
 
-T = TypeVar("T")
-_encode = msgspec.msgpack.Encoder().encode
-_accepted = msgspec.msgpack.Decoder(Accepted)
-_ended = msgspec.msgpack.Decoder(Ended)
+read_accepted = unpacker(Accepted, "envelope")
+read_ended = unpacker(Ended, "outcome")
 
 
 def pack_envelope(envelope: Envelope, clock: Clock) -> bytes:
-    return _encode(
+    return pack(
         Accepted(
             id=envelope.id,
             sender=envelope.sender,
@@ -85,11 +83,6 @@ def pack_envelope(envelope: Envelope, clock: Clock) -> bytes:
             key=envelope.key,
         )
     )
-
-
-def read_accepted(data: bytes) -> Accepted:
-    """Raises StorageError where that is no envelope."""
-    return _read(_accepted, data)
 
 
 def unpack_envelope(data: bytes, clock: Clock) -> Envelope:
@@ -111,24 +104,12 @@ def unpack_envelope(data: bytes, clock: Clock) -> Envelope:
 def pack_outcome(outcome: Outcome, taken: float = 0.0) -> bytes:
     error = _fault(outcome.error) if outcome.error else None
     ended = Ended(ending=outcome.ending, message=outcome.message, report=outcome.report, error=error, taken=taken)
-    return _encode(ended)
-
-
-def read_ended(data: bytes) -> Ended:
-    """Raises StorageError where that is no outcome."""
-    return _read(_ended, data)
+    return pack(ended)
 
 
 def unpack_outcome(data: bytes) -> Outcome:
     """Raises StorageError where that is no outcome."""
     return read_ended(data).outcome()
-
-
-def _read(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
-    try:
-        return decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise StorageError(f"a record cannot be read: {error}") from error
 
 
 def _fault(error: ClawmeshError) -> Fault:
