@@ -98,7 +98,7 @@ async def open_app(
         roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
         agents = {agent.name: agent.topics for agent in config.agents.values()}
         means = Means(clock, ids, journal, warn, seat.route)
-        async with open_engine(roster.handle, agents, config.mesh, means) as engine, _tended(sessions, engine):
+        async with open_engine(roster.handle, agents, config.mesh, means) as engine, _tended(sessions, engine, warn):
             settle()
             yield App(config, places, engine, roster, loaded.plugins, ids)
 
@@ -118,11 +118,11 @@ async def _record(
 
 
 @asynccontextmanager
-async def _tended(sessions: Sessions, engine: Engine) -> AsyncIterator[None]:
+async def _tended(sessions: Sessions, engine: Engine, warn: Callable[[str], None]) -> AsyncIterator[None]:
     """Let sessions hibernate while the block runs."""
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(sessions.tend, engine)
+        tasks.start_soon(sessions.tend, engine, warn)
         try:
             yield
         except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it

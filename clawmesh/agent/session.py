@@ -12,12 +12,15 @@ from clawmesh.agent.exchange import exchange
 from clawmesh.agent.transcript import Transcript
 from clawmesh.clock import Clock
 from clawmesh.config.model import MeshSettings
+from clawmesh.errors import StorageError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.engine import Engine
 from clawmesh.messages import Message
 from clawmesh.runtime import resident, trim
 
 TICK = 1.0
+# After a failure.
+PAUSE = 10.0
 BATCH = 2000
 WARM = 100_000
 # Exchanges after which a session that never rests is written down, so that waking it never means reading more.
@@ -86,22 +89,30 @@ class Sessions:
             self._long.add(address)
         session.used = self._clock.monotonic()
 
-    async def tend(self, engine: Engine) -> None:
-        """Hibernate what rests, and what `max_rss` has no room for, until cancelled.
+    async def tend(self, engine: Engine, warn: Callable[[str], None]) -> None:
+        """Tidy up every second until cancelled; while the journal cannot be written, sessions stay."""
+        while True:
+            await anyio.sleep(TICK)
+            try:
+                await self.tidy(engine)
+            except StorageError as error:
+                warn(f"sessions stay in memory: {error}")
+                await anyio.sleep(PAUSE)
+
+    async def tidy(self, engine: Engine) -> None:
+        """Hibernate what rests, and what `max_rss` has no room for.
 
         While even that does not bring memory down, the engine lets nothing in from outside.
 
         Raises:
             StorageError: the journal cannot be written.
         """
-        while True:
-            await anyio.sleep(TICK)
-            self._save_long(engine)
-            left = await self._hibernate(self._resting(engine))
-            if limit := self._settings.max_rss:
-                left += await self._shrink(engine, limit * 1024**2)
-            if left:
-                trim()
+        self._save_long(engine)
+        left = await self._hibernate(self._resting(engine))
+        if limit := self._settings.max_rss:
+            left += await self._shrink(engine, limit * 1024**2)
+        if left:
+            trim()
 
     async def _read(self, address: Address) -> Session:
         woken = await self._journal.reader.wake(str(address))
