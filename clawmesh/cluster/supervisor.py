@@ -17,11 +17,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeAlias
 
-Work: TypeAlias = Callable[[int, Callable[[], None]], int]
-"""What a worker does: takes its number and what to call when it is ready; returns its exit code."""
+Tell: TypeAlias = Callable[[bytes], None]
+Work: TypeAlias = Callable[[int, Tell], int]
+"""What a worker does: takes its number, and what tells the supervisor how far it is; returns its exit code.
 
-# A worker takes less to end by itself.
-DRAIN_SECONDS = 35.0
+It tells READY once. At a SIGTERM it drains, tells DRAINED, and goes on for the others, which may still need it; at the
+next SIGTERM it ends.
+"""
+
+READY, DRAINED = b"r", b"d"
+# After this the workers that have not ended are killed.
+DRAIN_SECONDS = 28.0
 # One that lived for so long was in no crash loop.
 SOUND_SECONDS = 30.0
 PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -38,15 +44,24 @@ class Worker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.pid = 0
-        self.signs = -1  # a pipe on which it says that it is ready
-        self.ready = False
+        self.told = -1  # a pipe on which it tells how far it is
+        self.state = b""
         self.deaths = 0
         self.started = 0.0
         self.due = 0.0
 
+    def hang_up(self) -> None:
+        """Hear no more of it."""
+        if self.told >= 0:
+            os.close(self.told)
+        self.told = -1
+
 
 class Supervisor:
-    """Does `work` in several processes; `ready` is called once, when all of them are."""
+    """Does `work` in several processes; `ready` is called once, when all of them are.
+
+    Workers that drain are ended only when all have drained: until then one may need what another has to say.
+    """
 
     def __init__(self, work: Work, workers: int, ready: Callable[[], None], warn: Callable[[str], None]) -> None:
         self._work = work
@@ -70,14 +85,16 @@ class Supervisor:
                     self._fill(worker)
                 if self._ending and not self._running:
                     return self._code
-                readable = select.select([wakeups, *self._signs], [], [], self._pause())[0]
+                readable = select.select([wakeups, *self._pipes], [], [], self._pause())[0]
                 for number in os.read(wakeups, PIPE_BYTES) if wakeups in readable else b"":
                     if number in STOPS:
                         self._stop()
                 for worker in self._workers:
-                    if worker.signs in readable:
+                    if worker.told in readable:
                         self._hear(worker)
                     self._look(worker)
+                if self._stops == 1 and all(worker.state == DRAINED for worker in self._running):
+                    self._stop()
                 if self._ending and time.monotonic() >= self._until:
                     self._kill()
 
@@ -86,8 +103,8 @@ class Supervisor:
         return [worker for worker in self._workers if worker.pid]
 
     @property
-    def _signs(self) -> Sequence[int]:
-        return [worker.signs for worker in self._workers if worker.signs >= 0]
+    def _pipes(self) -> Sequence[int]:
+        return [worker.told for worker in self._workers if worker.told >= 0]
 
     def _pause(self) -> float | None:
         """Return after how many seconds there is something to do without anything happening."""
@@ -99,19 +116,19 @@ class Supervisor:
 
     def _may_start(self, worker: Worker) -> bool:
         # The first one goes ahead: what keeps it from starting would keep all of them.
-        return worker.number == 0 or self._announced or self._workers[0].ready
+        return worker.number == 0 or self._announced or bool(self._workers[0].state)
 
     def _fill(self, worker: Worker) -> None:
         """Start a process in an empty place, when its time has come."""
         if worker.pid or self._ending or not self._may_start(worker) or time.monotonic() < worker.due:
             return
         worker.started = time.monotonic()
-        worker.ready = False
-        worker.signs, sign = os.pipe()
-        worker.pid = self._fork(worker.number, sign)
-        os.close(sign)
+        worker.state = b""
+        worker.told, tell = os.pipe()
+        worker.pid = self._fork(worker.number, tell)
+        os.close(tell)
 
-    def _fork(self, number: int, sign: int) -> int:
+    def _fork(self, number: int, tell: int) -> int:
         parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -119,17 +136,22 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         pid = os.fork()
         if not pid:
-            _perform(self._work, number, sign, parent)
+            _perform(self._work, number, tell, parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         return pid
 
     def _hear(self, worker: Worker) -> None:
-        """Take note that a worker is ready, or never will be."""
-        worker.ready = bool(os.read(worker.signs, 1))
-        self._forget_signs(worker)
-        if not self._announced and all(each.ready for each in self._workers):
+        """Take note of how far a worker is."""
+        state = os.read(worker.told, PIPE_BYTES)[-1:]
+        if not state:
+            worker.hang_up()
+            return
+        worker.state = state
+        if not self._announced and all(each.state for each in self._workers):
             self._announced = True
             self._ready()
+        if state == DRAINED and not self._ending:
+            os.kill(worker.pid, signal.SIGTERM)  # somebody has told it alone to end
 
     def _look(self, worker: Worker) -> None:
         """Take note of a worker's end."""
@@ -137,8 +159,8 @@ class Supervisor:
         if not pid:
             return
         worker.pid = 0
-        worker.ready = False
-        self._forget_signs(worker)
+        worker.state = b""
+        worker.hang_up()
         code = os.waitstatus_to_exitcode(status)
         if self._ending:
             self._code = self._code or min(abs(code), 1)
@@ -174,11 +196,6 @@ class Supervisor:
             os.kill(worker.pid, signal.SIGKILL)
         self._until = math.inf
 
-    def _forget_signs(self, worker: Worker) -> None:
-        if worker.signs >= 0:
-            os.close(worker.signs)
-        worker.signs = -1
-
 
 def _heeded() -> Sequence[signal.Signals]:
     """Return the signals that are ours to handle; under nohup SIGHUP is not."""
@@ -207,23 +224,22 @@ def _note(_number: int, _frame: object) -> None:
     """Handle a signal: its number is in the pipe."""
 
 
-def _perform(work: Work, number: int, sign: int, parent: int) -> NoReturn:
+def _perform(work: Work, number: int, tell: int, parent: int) -> NoReturn:
     """Do a worker's work and end with its exit code, whatever happens."""
     code = 1
-
-    def ready() -> None:
-        os.write(sign, b"1")
-        os.close(sign)
-
     try:
         _detach(parent)
-        code = work(number, ready)
+        code = work(number, lambda state: _write(tell, state))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001 - a fork must not go on as if it were its parent
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _write(pipe: int, state: bytes) -> None:
+    os.write(pipe, state)
 
 
 def _detach(parent: int) -> None:

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from clawmesh.cluster.supervisor import Supervisor
+from clawmesh.cluster.supervisor import DRAINED, READY, Supervisor, Tell
 
 
 def say(text: str) -> None:
@@ -17,7 +16,7 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
 
 
-def work(number: int, ready: Callable[[], None]) -> int:
+def work(number: int, tell: Tell) -> int:
     """Wait for SIGTERM, according to the mood."""
     mood = sys.argv[2]
     stops = {signal.SIGTERM, signal.SIGHUP}
@@ -27,7 +26,7 @@ def work(number: int, ready: Callable[[], None]) -> int:
         return 2
     if mood == "dying":
         os.kill(os.getpid(), signal.SIGKILL)
-    ready()
+    tell(READY)
     if mood == "raising":
         raise ZeroDivisionError("oh")
     signal.sigwait(stops)
@@ -35,10 +34,19 @@ def work(number: int, ready: Callable[[], None]) -> int:
     if mood == "slow":
         signal.sigwait(stops)
         say(f"worker {number} is told again")
+        return 0
     if mood == "deaf":
         while True:
             signal.sigwait(stops)
             say(f"worker {number} does not care")
+    if mood == "needed" and number == 0:
+        signal.sigtimedwait({signal.SIGTERM}, 0.3)
+        say("worker 0 has drained at last")
+    if mood == "mortal" and number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    tell(DRAINED)
+    signal.sigwait(stops)
+    say(f"worker {number} ends")
     return 1 if mood == "failing" and number else 0
 
 

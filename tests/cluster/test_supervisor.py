@@ -134,6 +134,34 @@ def test_a_second_signal_is_passed_on_and_a_third_one_kills(tmp_path: Path) -> N
         assert team.end() == 1
 
 
+def test_nobody_ends_before_all_have_drained(tmp_path: Path) -> None:
+    with crew(tmp_path, 2, "needed") as team:
+        team.until("^ready")
+        team.process.terminate()
+        assert team.end() == 0
+    drained = team.said.index("worker 0 has drained at last")
+    assert {"worker 0 ends", "worker 1 ends"} <= {*team.said[drained:]}
+
+
+def test_one_that_dies_while_it_drains_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with crew(tmp_path, 2, "mortal") as team:
+        team.until("^ready")
+        team.process.terminate()
+        assert team.end() == 1
+    assert "worker 1 ends" in team.said
+
+
+def test_a_worker_that_is_told_alone_ends_and_is_replaced(tmp_path: Path) -> None:
+    with crew(tmp_path, 2) as team:
+        before = team.pids(2)
+        team.until("^ready")
+        os.kill(before[0], signal.SIGTERM)
+        assert team.until("warning: (.*)")[1] == "worker 0 ended with exit code 0; it is started again"
+        team.pids(1)
+        team.process.terminate()
+        assert team.end() == 0
+
+
 def test_a_worker_that_ends_badly_is_told_of(tmp_path: Path) -> None:
     with crew(tmp_path, 2, "failing") as team:
         team.until("^ready")
