@@ -31,6 +31,7 @@ def require_library(version: str) -> None:
 def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Connection:
     """Open the database for writing, without any checkpoint but those that are asked for.
 
+    Closing leaves the write-ahead log where it is: after a bad end its absence tells that somebody removed it.
     `alone` takes the file for this one connection, which a file system without shared memory needs.
     """
     require_library(apsw.sqlite_lib_version())
@@ -50,9 +51,13 @@ def connect_reading(path: str, vfs: str = "", *, uri: bool = False) -> apsw.Conn
     flags = apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if uri else 0)
     connection = apsw.Connection(path, flags, vfs=vfs or None)
     _set_up(connection)
-    # The last one to close would otherwise tidy up in the place of the process that owns the file.
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     return connection
+
+
+def close_tidily(connection: apsw.Connection) -> None:
+    """Close the last connection, with everything in the database and no log beside it."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    connection.close()
 
 
 @contextmanager
@@ -71,12 +76,13 @@ def explain(error: apsw.Error, path: str) -> str:
     if isinstance(error, apsw.FullError):
         return f"the disk is full: the journal {path} cannot be written"
     if isinstance(error, apsw.IOError):
-        kind = apsw.mapping_extended_result_codes.get(error.extendedresult, "SQLITE_IOERR")
+        kind = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0), "SQLITE_IOERR")
         return f"the disk failed under the journal {path} ({kind})"
     return f"the journal {path} cannot be used: {error}"
 
 
 def _set_up(connection: apsw.Connection) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.pragma("cell_size_check", True)
     connection.pragma("trusted_schema", False)

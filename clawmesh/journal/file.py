@@ -27,8 +27,6 @@ def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS
             _look_through(path)
         _create(path)
         with closing(connect_writing(str(path))) as connection:
-            # Closing would take the log away again, whose absence after a bad end tells that somebody removed it.
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             found = schema.version(connection, str(path), len(steps))
             if 0 < found < len(steps):
                 _back_up(connection, path, found)

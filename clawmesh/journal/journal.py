@@ -67,16 +67,17 @@ async def open_journal(
             store.open()
         lock.mark()
         shelf = ThreadShelf(lambda: connect_reading(str(path)))
-        stack.callback(shelf.close)
         checkpointer = Checkpointer(store, ThreadRunner("journal checkpointer"))
-        stack.callback(checkpointer.close)
-        writer = Writer(
-            store, ThreadRunner("journal writer"), checkpointer, Retention(keep, clock, failpoints), clock, warn
-        )
+        retention = Retention(keep, clock, failpoints)
+        writer = Writer(store, ThreadRunner("journal writer"), checkpointer, retention, clock, warn)
         writer.start()
         try:
             yield SqliteJournal(writer, SqliteReader(str(path), shelf, clock))
         finally:
             with anyio.CancelScope(shield=True):
                 await writer.close()
-        lock.clear()
+                checkpointer.close()
+                shelf.close()
+                lock.clear()
+                with ours(str(path)):
+                    await anyio.to_thread.run_sync(store.finish)

@@ -10,7 +10,7 @@ import apsw
 
 from clawmesh.abc.journal import Entry, Snapshot
 from clawmesh.failpoint import Failpoints
-from clawmesh.journal.connection import connect_writing
+from clawmesh.journal.connection import close_tidily, connect_writing
 from clawmesh.journal.soundness import require_sound
 
 WIDTH = 7
@@ -108,7 +108,14 @@ class Store:
         self._failpoints.hit("journal.checkpointed")
         return pages
 
+    def finish(self) -> None:
+        """Close with everything in the database and no log beside it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            close_tidily(connection)
+
     def close(self) -> None:
+        """Close and leave all as it is."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
