@@ -48,7 +48,10 @@ class Verbs(Protocol):
         """
 
     async def send(self, to: str, message: Message | str) -> str:
-        """Deliver a message that expects no answer; returns the envelope's id once it is accepted."""
+        """Deliver a message that expects no answer; returns the envelope's id once it is accepted.
+
+        It is on disk before anything that this turn does afterwards can be seen outside.
+        """
 
     async def publish(self, topic: str, message: Message | str) -> int:
         """Deliver a message to every agent that follows the topic; returns how many."""

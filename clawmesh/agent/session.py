@@ -30,14 +30,18 @@ HIGH, LOW = 0.9, 0.8
 
 
 class Session:
-    """One warm session; `unsaved` counts the exchanges that no snapshot holds."""
+    """One warm session.
 
-    __slots__ = ("transcript", "unsaved", "used")
+    `unsaved` counts the exchanges that no snapshot holds, `saved` is the journal's position of the newest snapshot.
+    """
+
+    __slots__ = ("saved", "transcript", "unsaved", "used")
 
     def __init__(self, transcript: Transcript, used: float, unsaved: int) -> None:
         self.transcript = transcript
         self.used = used
         self.unsaved = unsaved
+        self.saved = 0
 
 
 class Sessions:
@@ -159,7 +163,8 @@ class Sessions:
             session = self._warm[address]
             used[address] = session.used
             if session.unsaved:
-                position = self._save(address, session)
+                self._save(address, session)
+            position = max(position, session.saved)
         if position:
             await self._journal.durable(position)
         gone = [address for address, at in used.items() if address in self._warm and self._warm[address].used == at]
@@ -173,6 +178,7 @@ class Sessions:
             if session := self._warm.get(address):
                 self._save(address, session)
 
-    def _save(self, address: Address, session: Session) -> int:
+    def _save(self, address: Address, session: Session) -> None:
+        snapshot = Snapshot(str(address), self._clock.now(), session.transcript.pack())
+        session.saved = self._journal.append(snapshot)
         session.unsaved = 0
-        return self._journal.append(Snapshot(str(address), self._clock.now(), session.transcript.pack()))

@@ -1,4 +1,4 @@
-"""One coarse clock for all deadlines of a transport: arming a deadline is a set insertion, not a timer."""
+"""One coarse clock for all deadlines of a transport: arming a deadline is a dictionary entry, not a timer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Wheel:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._slots: dict[int, set[Timed]] = {}
+        self._slots: dict[int, dict[Timed, None]] = {}
         self._armed = anyio.Event()
 
     def watch(self, item: Timed, due: float) -> None:
@@ -42,13 +42,13 @@ class Wheel:
                 return
             self.drop(item)
         item.slot = slot
-        self._slots.setdefault(slot, set()).add(item)
+        self._slots.setdefault(slot, {})[item] = None
         self._armed.set()
 
     def drop(self, item: Timed) -> None:
         """Look at `item` no more."""
         if items := self._slots.get(item.slot):
-            items.discard(item)
+            items.pop(item, None)
         item.slot = 0
 
     async def run(self) -> None:

@@ -307,7 +307,7 @@ class Engine:
             raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
 
     def resume(self, delivery: Delivery) -> None:
-        """Put an envelope that was accepted before back into its mailbox, whatever else is there."""
+        """Put an envelope that was accepted before back into its mailbox, where it rests until `release`."""
         try:
             self.check(delivery.envelope.to.agent)
         except UsageError as error:
@@ -315,6 +315,17 @@ class Engine:
             return
         self._live.enter(delivery)
         self._queue(delivery, self._mailboxes.get(delivery.envelope.to), reserved=False)
+
+    def release(self, delivery: Delivery) -> None:
+        """Let a pump have the mailbox that an envelope was put back into, unless one has it or nothing is left in it."""
+        to = delivery.envelope.to
+        mailbox = self._mailboxes.get(to)
+        if mailbox.active:
+            return
+        if mailbox.queue:
+            self._pumps.lend(to, mailbox)
+        else:
+            self._mailboxes.tidy(to, mailbox)
 
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
@@ -397,6 +408,8 @@ class Engine:
         entry = Entry(Kind.ACCEPTED, envelope.id, self.clock.now(), data, str(envelope.to), key)
         delivery.accepted = self.append(entry)
         self._queue(delivery, mailbox, reserved=reserved)
+        if not mailbox.active:
+            self._pumps.lend(envelope.to, mailbox)
 
     def _queue(self, delivery: Delivery, mailbox: Mailbox, *, reserved: bool) -> None:
         delivery.overdue = self._abandon
@@ -404,8 +417,6 @@ class Engine:
         self._wheel.watch(delivery, delivery.envelope.deadline)
         mailbox.put(delivery, reserved=reserved)
         self._observers.accepted(delivery.envelope)
-        if not mailbox.active:
-            self._pumps.lend(delivery.envelope.to, mailbox)
 
     async def _deliver(self, delivery: Delivery) -> None:
         outcome = CLOSED

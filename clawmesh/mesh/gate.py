@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
-from collections import deque
 
 from clawmesh.errors import BusyError
 
@@ -23,6 +22,7 @@ class Gate:
         self._bound = ready
         self._line_bound = line
         self._ready = 0
+        self._called = 0
         self._line: deque[Future[bool]] = deque()
 
     @property
@@ -36,11 +36,8 @@ class Gate:
     def taken(self) -> None:
         """Note that a pump has begun with it; that makes room for one from outside."""
         self._ready -= 1
-        while self._line and self._ready < self._bound:
-            entrant = self._line.popleft()
-            if not entrant.done():
-                entrant.set_result(True)
-                return
+        if self._line:
+            self._admit()
 
     def hold(self, part: str, reason: str) -> None:
         """Let nothing in for this reason of one part of the process; "" takes that back."""
@@ -66,15 +63,32 @@ class Gate:
         if len(self._line) >= self._line_bound:
             raise BusyError(f"{len(self._line)} messages wait to be let in already; try again later")
         entrant: Future[bool] = get_running_loop().create_future()
-        self._line.append(entrant)
+        self._line[entrant] = None
         timer = get_running_loop().call_later(seconds, _give_up, entrant)
         try:
             came = await entrant
         finally:
             timer.cancel()
+            self._leave(entrant)
         if not came:
             raise BusyError("the mesh was too busy to let the message in before its deadline")
         self.check()
+
+    def _admit(self) -> None:
+        while self._line and self._ready + self._admitted < self._bound:
+            entrant = next(iter(self._line))
+            del self._line[entrant]
+            if not entrant.done():
+                self._admitted += 1
+                entrant.set_result(True)
+
+    def _leave(self, entrant: Future[bool]) -> None:
+        if entrant in self._line:
+            del self._line[entrant]
+        elif entrant.done() and not entrant.cancelled() and entrant.result():
+            self._admitted -= 1
+            # Not every one makes a session ready: some come to one that is at work, or fail. Then it is the next's turn.
+            get_running_loop().call_soon(self._admit)
 
 
 def _give_up(entrant: Future[bool]) -> None:

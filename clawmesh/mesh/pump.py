@@ -13,7 +13,8 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.gate import Gate
 from clawmesh.mesh.mailbox import Mailbox
 
-PARKED = 256
+# A parked pump holds about a kilobyte; making a new one costs as much time as a message.
+PARKED = 4096
 
 
 class Pumps:

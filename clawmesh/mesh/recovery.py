@@ -23,7 +23,10 @@ class Receiver(Protocol):
     """The part of the engine that recovery needs."""
 
     def resume(self, delivery: Delivery) -> None:
-        """Put an envelope that was accepted before back into its mailbox."""
+        """Put an envelope that was accepted before back into its mailbox, where it rests until `release`."""
+
+    def release(self, delivery: Delivery) -> None:
+        """Let a pump have the mailbox that an envelope was put back into."""
 
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
@@ -49,7 +52,8 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
     """Bring pending envelopes back, in their order.
 
     One that was in hand at three crashes is set aside. Those that were at two are suspects: they go first, each alone
-    for a moment, so that the next crash, if there is one, has but one cause.
+    for a moment, so that the next crash, if there is one, has but one cause. By then all are in their mailboxes: what a
+    suspect has sent before is found there, and what it sends now comes after what waits.
     """
     suspects, others = [], []
     for story in pending:
@@ -57,21 +61,20 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
         count = tries(story)
         if count >= TRIES:
             receiver.bury(delivery, FailedError(f"the process ended {count} times while {delivery.envelope.to} had it"))
-        elif count == TRIES - 1:
-            suspects.append(delivery)
-        else:
-            others.append(delivery)
+            continue
+        receiver.resume(delivery)
+        (suspects if count == TRIES - 1 else others).append(delivery)
     # A session has at most one in hand, its oldest: that suspects go first changes no order.
     await _alone(suspects, clock, receiver)
     for delivery in others:
-        receiver.resume(delivery)
+        receiver.release(delivery)
 
 
 async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver) -> None:
     until = clock.monotonic() + ALL_ALONE
     for delivery in suspects:
         delivery.counted = clock.monotonic() < until
-        receiver.resume(delivery)
+        receiver.release(delivery)
         if delivery.counted:
             waiter = delivery.waiter()
             with anyio.move_on_after(ALONE):

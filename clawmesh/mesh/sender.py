@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -14,7 +13,6 @@ from clawmesh.abc.context import Answer
 from clawmesh.errors import ClawmeshError, FailedError, MeshError, PeerError
 from clawmesh.ids import derive
 from clawmesh.mesh.address import SESSION, Address
-from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Envelope
 from clawmesh.messages import Image, Message, Text
@@ -35,7 +33,7 @@ class Sender:
         self._topics = topics
         self._again = again
         self._key = ""
-        self._made: Counter[tuple[str, str, str]] = Counter()
+        self._made: dict[tuple[str, str, str], int] = {}
 
     def under(self, key: str) -> Sender:
         """Return the same for one action of the turn: its key tells its envelopes from those of other actions."""
@@ -53,7 +51,7 @@ class Sender:
         delivery = await self._engine.take(
             self._envelope("send", self._resolve(to), message, None, ()), again=self._again
         )
-        await self._engine.kept(delivery)
+        # Not waited for until it is on disk: whatever can be seen of it outside is written after it.
         return delivery.envelope.id
 
     async def publish(self, topic: str, message: Message | str) -> int:
@@ -62,28 +60,24 @@ class Sender:
             raise PeerError(f"{self._received.to.agent} may not publish to {topic!r}; its topics: {known}")
         receivers = [agent for agent in self._engine.followers(topic) if agent != self._received.to.agent]
         missed: list[str] = []
-        sent: list[Delivery] = []
         late: list[Envelope] = []
         for agent in receivers:
             envelope = self._envelope("send", self._address(agent), message, None, ())
             try:
-                delivery = None if self._again else self._engine.offer(envelope)
+                if self._again or self._engine.offer(envelope) is None:
+                    late.append(envelope)
             except MeshError as error:
                 missed.append(f"{agent}: {error}")
-            else:
-                sent.append(delivery) if delivery else late.append(envelope)
 
         async def one(envelope: Envelope) -> None:
             try:
-                sent.append(await self._engine.take(envelope, again=self._again))
+                await self._engine.take(envelope, again=self._again)
             except MeshError as error:
                 missed.append(f"{envelope.to.agent}: {error}")
 
         async with anyio.create_task_group() as tasks:
             for envelope in late:
                 tasks.start_soon(one, envelope)
-        if sent:
-            await self._engine.kept(max(sent, key=lambda delivery: delivery.accepted))
         if missed:
             raise FailedError(f"{len(missed)} of {len(receivers)} did not take it: {'; '.join(missed)}")
         return len(receivers)
@@ -147,8 +141,8 @@ class Sender:
     def _id(self, kind: str, to: Address, message: Message) -> str:
         """Return the id that this very envelope has when the turn is run again after a crash."""
         action = (kind, str(to), message.text)
-        before = self._made[action]
-        self._made[action] += 1
+        before = self._made.get(action, 0)
+        self._made[action] = before + 1
         return derive(self._received.id, "\0".join([self._key, *action, str(before)]))
 
     def _resolve(self, to: str) -> Address:

@@ -79,6 +79,68 @@ async def test_one_who_left_takes_no_place() -> None:
     assert entered == ["here"]
 
 
+async def test_who_activates_no_session_leaves_the_place_to_the_next() -> None:
+    gate = Gate(ready=2)
+    gate.activated()
+    gate.activated()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await gate.enter(60)
+        entered.append(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(enter, number)
+            await anyio.wait_all_tasks_blocked()
+        gate.taken()
+        gate.taken()
+    assert entered == list(range(20))
+
+
+async def test_no_more_come_in_than_there_is_room_for() -> None:
+    gate = Gate(ready=3)
+    for _ in range(3):
+        gate.activated()
+    entered = 0
+
+    async def enter() -> None:
+        nonlocal entered
+        await gate.enter(60)
+        entered += 1
+        gate.activated()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(9):
+            tasks.start_soon(enter)
+        await anyio.wait_all_tasks_blocked()
+        for round in range(1, 4):
+            for _ in range(3):
+                gate.taken()
+            await anyio.wait_all_tasks_blocked()
+            assert entered == 3 * round
+
+
+async def test_those_who_need_no_pump_do_not_hold_up_the_line() -> None:
+    """They come to a session that is at work already, so that no pump is taken for them."""
+    gate = Gate(ready=2)
+    gate.activated()
+    gate.activated()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await gate.enter(60)
+        entered.append(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(enter, number)
+        await anyio.wait_all_tasks_blocked()
+        gate.taken()
+    assert entered == [*range(10)]
+    assert gate.waiting == 0
+
+
 async def test_while_the_gate_is_held_nothing_comes_in() -> None:
     async with mesh(routed(a=echo)) as engine:
         engine.gate.hold("memory", "memory is short")

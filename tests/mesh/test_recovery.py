@@ -239,3 +239,45 @@ async def test_what_ran_out_of_time_while_the_process_was_away_expires() -> None
     async with mesh(routed(a=stuck), journal=journal) as engine:
         await engine.drained()
     assert (await ending_of(journal, "env_1")).ending is Ending.EXPIRED
+
+
+async def test_a_suspect_finds_what_it_had_asked_before() -> None:
+    """It goes first, but what came of it is under way again by then: it is attached to, and not accepted once more."""
+    journal = MemoryJournal(SystemClock())
+    asked: list[str] = []
+
+    async def outer(sender: Sender, text: str) -> str:
+        return (await sender.ask("b", text)).text
+
+    async def inner(_sender: Sender, text: str) -> str:
+        asked.append(text)
+        return "six" if len(asked) > 1 else await stuck(_sender, text)
+
+    async with mesh(routed(a=outer, b=inner), journal=journal) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, engine, "a")
+        await anyio.wait_all_tasks_blocked()
+        left = copy.deepcopy(journal)
+        tasks.cancel_scope.cancel()
+    first, second = [story[0].envelope for story in await left.pending()]
+    left.append(note(Kind.TAKEN, first))
+    async with mesh(routed(a=outer, b=inner), journal=left) as engine:
+        await engine.drained()
+    assert asked == ["hi", "hi"]
+    kinds = [entry.kind for entry in await left.story(second)]
+    assert (kinds.count(Kind.ACCEPTED), kinds.count(Kind.ENDED)) == (1, 1)
+
+
+async def test_what_a_suspect_sends_comes_after_what_waits() -> None:
+    journal = journal_of(accepted("env_1", "a/s"), accepted("env_2", "b/a~s"), note(Kind.TAKEN, "env_1"))
+    heard: list[str] = []
+
+    async def sending(sender: Sender, _text: str) -> str:
+        return await sender.send("b", "new")
+
+    async def hearing(_sender: Sender, text: str) -> str:
+        heard.append(text)
+        return "heard"
+
+    async with mesh(routed(a=sending, b=hearing), journal=journal) as engine:
+        await engine.drained()
+    assert heard == ["env_2", "new"]
