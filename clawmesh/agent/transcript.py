@@ -54,7 +54,9 @@ class Transcript:
     def extend(self, exchange: Sequence[Message]) -> None:
         """Append a whole exchange: a message from outside, and all that followed it up to the answer."""
         characters = sum(_size(message.parts) for message in exchange)
-        self._keep((*self._exchanges, Exchange(len(exchange), characters, pack(exchange))))
+        # What msgspec encodes keeps the buffer that it was written in, half as large again or more; a copy does not.
+        data = bytes(memoryview(pack(exchange)))
+        self._keep((*self._exchanges, Exchange(len(exchange), characters, data)))
 
     def pack(self) -> bytes:
         """Return all of it for `restore`."""
