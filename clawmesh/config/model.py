@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -117,6 +117,7 @@ class MeshSettings(Struct, frozen=True):
     mailbox: messages that may wait for one session
     hibernate: how long a session rests before it leaves memory
     max_rss: megabytes of memory that one process may hold; sessions leave it before that, and then nothing is let in
+    workers: processes that 'clawmesh serve' spreads the sessions over; "auto" is one for each core, at most 8
     """
 
     deadline: Wait = 600.0
@@ -125,6 +126,7 @@ class MeshSettings(Struct, frozen=True):
     mailbox: Positive = 1000
     hibernate: Wait = 300.0
     max_rss: Positive | None = None
+    workers: Annotated[int, Meta(ge=1, le=64)] | Literal["auto"] = "auto"
 
 
 class JournalSettings(Struct, frozen=True):

@@ -216,3 +216,19 @@ def test_configurations_are_frozen() -> None:
     with pytest.raises(AttributeError):
         setattr(config.agents["a"], "model", "n")  # noqa: B010 - the type checker would not let it pass
     assert structs.replace(config.agents["a"], model="n").model == "n"
+
+
+@pytest.mark.parametrize(("given", "workers"), [("2", 2), ('"auto"', "auto")])
+def test_workers_are_a_number_or_left_to_the_machine(given: str, workers: object) -> None:
+    assert parse(f"[mesh]\nworkers = {given}\n", {}).mesh.workers == workers
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("0", "an integer from 1 to 64"), ("65", "an integer from 1 to 64"), ('"all"', '"auto"'), ("1.5", '64 or "auto"')],
+)
+def test_no_other_number_of_workers_is_taken(given: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(f"[mesh]\nworkers = {given}\n", {})
+    assert f"mesh.workers: found {given}" in str(raised.value)
+    assert str(raised.value).endswith(expected)
