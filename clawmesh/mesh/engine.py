@@ -317,7 +317,7 @@ class Engine:
         self._queue(delivery, self._mailboxes.get(delivery.envelope.to), reserved=False)
 
     def release(self, delivery: Delivery) -> None:
-        """Let a pump have the mailbox that an envelope was put back into, unless one has it or nothing is left in it."""
+        """Let a pump have the mailbox that an envelope was put back into, unless one has it or it is empty."""
         to = delivery.envelope.to
         mailbox = self._mailboxes.get(to)
         if mailbox.active:

@@ -22,8 +22,8 @@ class Gate:
         self._bound = ready
         self._line_bound = line
         self._ready = 0
-        self._called = 0
-        self._line: deque[Future[bool]] = deque()
+        self._admitted = 0
+        self._line: dict[Future[bool], None] = {}
 
     @property
     def waiting(self) -> int:
@@ -87,7 +87,7 @@ class Gate:
             del self._line[entrant]
         elif entrant.done() and not entrant.cancelled() and entrant.result():
             self._admitted -= 1
-            # Not every one makes a session ready: some come to one that is at work, or fail. Then it is the next's turn.
+            # Not every one makes a session ready: some come to one that is at work, or fail; then the next may come.
             get_running_loop().call_soon(self._admit)
 
 

@@ -55,7 +55,8 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
     for a moment, so that the next crash, if there is one, has but one cause. By then all are in their mailboxes: what a
     suspect has sent before is found there, and what it sends now comes after what waits.
     """
-    suspects, others = [], []
+    suspects: list[Delivery] = []
+    others: list[Delivery] = []
     for story in pending:
         delivery = Delivery(unpack_envelope(story[0].data, clock), story=story)
         count = tries(story)
