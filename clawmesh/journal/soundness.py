@@ -25,4 +25,4 @@ def require_sound(connection: apsw.Connection, seconds: float = SECONDS) -> None
     finally:
         connection.set_progress_handler(None)
     if found != "ok":
-        raise apsw.CorruptError(found)
+        raise apsw.CorruptError(" ".join(found.split()))

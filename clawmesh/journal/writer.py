@@ -106,18 +106,14 @@ class Writer:
             with anyio.move_on_after(CLOSING_SECONDS):
                 await self.durable(self._taken)
         with anyio.move_on_after(CLOSING_SECONDS):
-            await self.stop()
+            await self._runner.stop()
+            await self._checkpointer.stop()
         left = self._taken - self._durable
         if left:
             reason = self._closed if self._failure is not None else self.trouble or "the disk does not answer"
             error = StorageError(f"{left} entries could not be written: {reason}")
             self._break(error)
             raise error from self._failure
-
-    async def stop(self) -> None:
-        """Stop where it is."""
-        await self._runner.stop()
-        await self._checkpointer.stop()
 
     def _break(self, error: BaseException) -> None:
         """Take nothing any more; whoever waits will not be served."""

@@ -17,9 +17,9 @@ Change: TypeAlias = tuple[int, bytes | None]
 class Content:
     """A file: what programs see of it, and what is safe."""
 
-    def __init__(self) -> None:
-        self.seen = bytearray()
-        self.safe = bytearray()
+    def __init__(self, safe: bytes = b"") -> None:
+        self.seen = bytearray(safe)
+        self.safe = bytearray(safe)
         self.changes: list[Change] = []
         """What is seen and not yet safe, in its order."""
 
@@ -32,22 +32,28 @@ class Content:
             _apply(self.safe, change)
         self.changes.clear()
 
-    def lose(self, random: Random) -> None:
-        """Keep of every change that is not safe all, nothing, or some sectors."""
+    def copy(self) -> Content:
+        copy = Content(bytes(self.safe))
+        copy.seen[:] = self.seen
+        copy.changes = list(self.changes)
+        return copy
+
+    def after_power_loss(self, random: Random) -> Content:
+        """Return the file with all, some sectors or nothing of each change that was not safe."""
+        content = Content(bytes(self.safe))
         for change in self.changes:
             share = random.choice((0.0, random.random(), 1.0))
             for piece in _sectors(change):
                 if random.random() < share:
-                    _apply(self.safe, piece)
-        self.changes.clear()
-        self.seen = bytearray(self.safe)
+                    _apply(content.seen, piece)
+        return Content(bytes(content.seen))
 
 
 class Disk:
     """Holds files in memory. `full` refuses new bytes, `failing` is how many of the next syncs fail.
 
     A sync that fails loses some of what it should have brought to safety, and no later one brings it there: the
-    system has forgotten that it is not.
+    system has forgotten that it is not safe.
     """
 
     def __init__(self, random: Random) -> None:
@@ -57,37 +63,30 @@ class Disk:
         self.written = 0
         self._random = random
         self._files: dict[str, Content] = {}
-        self._boots = 0
-        self._system: System | None = None
 
     @contextmanager
     def mounted(self) -> Iterator[str]:
         """Yield the name of a VFS that reads and writes this disk."""
         name = f"disk-{id(self)}"
-        self._system = System(self, name)
+        system = System(self, name)
         try:
             yield name
         finally:
-            self._system.unregister()
+            system.unregister()
 
-    @property
-    def boots(self) -> int:
-        """How many times it was left behind by a process; what that process still has open then fails."""
-        return self._boots
+    def after_kill(self) -> Disk:
+        """Return the disk as the next process finds it; what the old one still does to the old disk has no effect."""
+        disk = Disk(self._random)
+        disk._files = {path: content.copy() for path, content in self._files.items()}
+        return disk
 
-    def crash(self) -> None:
-        """Lose the process, keep all that it wrote."""
-        self._boots += 1
-
-    def lose_power(self) -> None:
-        """Lose the process and what was not brought to safety, or some of it."""
-        self._boots += 1
-        for path in list(self._files):
-            content = self._files[path]
-            if not content.safe and content.changes and self._random.random() < 0.5:
-                del self._files[path]
-            else:
-                content.lose(self._random)
+    def after_power_loss(self) -> Disk:
+        """Return the disk as it is after a loss of power at this moment."""
+        disk = Disk(self._random)
+        for path, content in self._files.items():
+            if content.safe or not content.changes or self._random.random() < 0.5:
+                disk._files[path] = content.after_power_loss(self._random)
+        return disk
 
     def sync(self, content: Content) -> None:
         self.syncs += 1
@@ -135,34 +134,28 @@ class System(apsw.VFS):
 
 
 class File:
-    """One opening of a file; it fails once its process is gone."""
+    """A file that is open."""
 
     def __init__(self, disk: Disk, content: Content) -> None:
         self._disk = disk
         self._content = content
-        self._boot = disk.boots
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
-        self._require_alive()
         return bytes(self._content.seen[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
-        self._require_alive()
         if self._disk.full and offset + len(data) > len(self._content.seen):
             raise apsw.exception_for(apsw.SQLITE_FULL)
         self._disk.written += len(data)
         self._content.change(offset, bytes(data))
 
     def xTruncate(self, size: int) -> None:  # noqa: N802
-        self._require_alive()
         self._content.change(size, None)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
-        self._require_alive()
         self._disk.sync(self._content)
 
     def xFileSize(self) -> int:  # noqa: N802
-        self._require_alive()
         return len(self._content.seen)
 
     def xClose(self) -> None:  # noqa: N802
@@ -185,10 +178,6 @@ class File:
 
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
         return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
-
-    def _require_alive(self) -> None:
-        if self._boot != self._disk.boots:
-            raise apsw.exception_for(apsw.SQLITE_IOERR)
 
 
 def _apply(content: bytearray, change: Change) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -99,13 +98,10 @@ async def open_simulated_journal(
 ) -> AsyncIterator[SqliteJournal]:
     """Open the journal on a disk; `pause` says how many seconds the disk takes for each commit.
 
-    Where the disk was left behind by a crash in the meantime, nothing is brought to an end.
-
     Raises:
         StorageError: as `open_journal` does.
     """
     failpoints = failpoints or Failpoints()
-    boots = disk.boots
     with disk.mounted() as vfs:
         store = Store(PATH, vfs, failpoints, alone=True)
         try:
@@ -119,11 +115,9 @@ async def open_simulated_journal(
                 yield SqliteJournal(writer, SqliteReader(PATH, LoopShelf(store), clock))
             finally:
                 with anyio.CancelScope(shield=True):
-                    await (writer.close() if disk.boots == boots else writer.stop())
+                    await writer.close()
         finally:
-            # What a process left open that is gone cannot be closed in good order.
-            with contextlib.suppress(*[apsw.IOError] * (disk.boots != boots)):
-                store.close()
+            store.close()
 
 
 def _make_ready(vfs: str) -> None:
