@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import anyio
 
@@ -23,6 +23,8 @@ TICK = 1.0
 PAUSE = 10.0
 BATCH = 2000
 WARM = 100_000
+# What a warm session takes besides its transcript: its address, and its place among the others.
+SESSION_BYTES = 380
 # Exchanges after which a session that never rests is written down, so that waking it never means reading more.
 UNSAVED = 32
 # The shares of `max_rss` at which sessions begin to leave, and down to which they do.
@@ -61,14 +63,9 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._warm)
 
-    @property
-    def size(self) -> int:
-        """Bytes of all warm transcripts."""
-        return sum(session.transcript.size for session in self._warm.values())
-
-    def of(self, agent: str) -> Sequence[Transcript]:
-        """Return the warm transcripts of one agent."""
-        return [session.transcript for address, session in self._warm.items() if address.agent == agent]
+    def sizes(self) -> Iterator[tuple[Address, int]]:
+        """Yield every warm session with the bytes of memory that it takes."""
+        return ((address, session.transcript.size + SESSION_BYTES) for address, session in self._warm.items())
 
     async def wake(self, address: Address) -> Transcript:
         """Return a session's transcript, from the journal where it is not warm.

@@ -15,6 +15,8 @@ from clawmesh.messages import Image, Message, Opaque, Part, Reasoning, Text, Too
 
 # About a million tokens of text, more than the windows of most models: beyond it a session costs memory for nothing.
 CHARACTERS = 4_000_000
+# What an exchange takes in memory besides its messages.
+EXCHANGE_BYTES = 113
 
 
 class Exchange(Struct, frozen=True, array_like=True, gc=False):
@@ -48,8 +50,8 @@ class Transcript:
 
     @property
     def size(self) -> int:
-        """Bytes that the packed messages take."""
-        return sum(len(exchange.data) for exchange in self._exchanges)
+        """Bytes of memory that it takes."""
+        return sum(len(exchange.data) + EXCHANGE_BYTES for exchange in self._exchanges)
 
     def extend(self, exchange: Sequence[Message]) -> None:
         """Append a whole exchange: a message from outside, and all that followed it up to the answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from asyncio import CancelledError, Future, get_running_loop, timeout
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
 
@@ -284,10 +284,9 @@ class Engine:
         """Whether anything of a session is under way."""
         return address in self._mailboxes
 
-    @property
-    def active(self) -> int:
-        """How many sessions have anything under way."""
-        return len(self._mailboxes)
+    def at_work(self) -> Iterator[Address]:
+        """Yield the sessions of which anything is under way."""
+        return iter(self._mailboxes)
 
     def until(self, seconds: float | None) -> float:
         """Return the deadline that is so many seconds away, by default as `[mesh] deadline` says.

@@ -85,8 +85,8 @@ class Mailboxes:
     def __contains__(self, address: Address) -> bool:
         return address in self._mailboxes
 
-    def __len__(self) -> int:
-        return len(self._mailboxes)
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._mailboxes)
 
     def get(self, address: Address) -> Mailbox:
         mailbox = self._mailboxes.get(address)
