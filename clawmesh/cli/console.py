@@ -26,7 +26,7 @@ _STYLES = {
     "magenta": "35",
     "cyan": "36",
 }
-
+NO_STYLES: Mapping[str, str] = {}
 
 # Ten thousand agents can have as many problems; nobody reads on after some.
 PROBLEMS = 100
@@ -112,14 +112,22 @@ class Console:
         text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
         self._write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
-    def table(self, rows: Sequence[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> None:
-        """Print columns of any text, each as wide as its widest cell; the last one runs free."""
+    def table(
+        self, rows: Sequence[tuple[str, ...]], *, head: tuple[str, ...] = (), styles: Mapping[str, str] = NO_STYLES
+    ) -> None:
+        """Print columns of any text, each as wide as its widest cell; the last one runs free.
+
+        A cell that is one of the words in `styles` gets its style.
+        """
         rows = [tuple(map(self.clean, row)) for row in rows]
         widths = [max(map(len, column)) for column in zip(*([head] if head else []), *rows, strict=True)]
         for row in [head, *rows] if head else rows:
-            cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-            line = "  ".join([*cells, row[-1]])
-            self.print(self.style(line, "dim") if row is head else line)
+            padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)] + [row[-1]]
+            if row is head:
+                self.print(self.style("  ".join(padded), "dim"))
+            else:
+                named = [(styles[cell],) if cell in styles else () for cell in row]
+                self.print("  ".join(self.style(cell, *names) for cell, names in zip(padded, named, strict=True)))
 
     def flush(self) -> None:
         """Write out what is buffered; if the reader has gone (`clawmesh … | head`), end this command."""

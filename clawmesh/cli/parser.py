@@ -48,6 +48,7 @@ def build() -> Parser:
     shared = _shared()
     verbs = parser.add_subparsers(dest="verb", metavar="command", parser_class=Parser)
     _talk(verbs, shared)
+    _journal(verbs, shared)
     _plugins(verbs, shared)
     _config(verbs, shared)
     _rest(verbs, shared)
@@ -102,8 +103,29 @@ def _talk(verbs: Any, shared: Parser) -> None:
     chat = _add(verbs, "chat", "clawmesh.cli.chat:chat", "talk with an agent", [shared])
     chat.add_argument("agent", nargs="?", help="an agent (may be omitted where there is one), or agent/session")
 
+    _add(verbs, "serve", "clawmesh.cli.serve:serve", "run the mesh until it is told to end", [shared])
+    _add(verbs, "stop", "clawmesh.cli.stop:stop", "end the mesh that 'serve' runs on this data directory", [shared])
+
     agents = _add(verbs, "agents", "clawmesh.cli.agents:agents", "list the agents, or show one", [shared])
     agents.add_argument("agent", nargs="?", help="show this one")
+    agents.add_argument("--stats", action="store_true", help="show sessions, and what they take of memory and disk")
+
+
+def _journal(verbs: Any, shared: Parser) -> None:
+    why = _add(verbs, "why", "clawmesh.cli.why:why", "tell what became of a message or a session, and why", [shared])
+    why.add_argument("id", metavar="ID", help="a message's id or the beginning of it, or a session: agent/session")
+    dead = _group(verbs, "dead", "look at what failed and nobody was told of, send it again, or discard it", shared)
+    list_ = _add(dead, "list", "clawmesh.cli.dead:list_", "list the dead letters", [shared])
+    list_.add_argument("--agent", metavar="NAME", default="", help="only those of this agent")
+    show = _add(dead, "show", "clawmesh.cli.dead:show", "show a dead letter whole", [shared])
+    show.add_argument("id", metavar="ID")
+    redrive = _add(dead, "redrive", "clawmesh.cli.dead:redrive", "send dead letters again", [shared])
+    discard = _add(dead, "discard", "clawmesh.cli.dead:discard", "take dead letters away for good", [shared])
+    for parser in (redrive, discard):
+        parser.add_argument("ids", metavar="ID", nargs="*", help="ids of dead letters, or the beginnings of them")
+        parser.add_argument("--all", action="store_true", help="all of them")
+        parser.add_argument("--agent", metavar="NAME", default="", help="with --all: only those of this agent")
+    discard.add_argument("--yes", action="store_true", help="do not ask first")
 
 
 def _plugins(verbs: Any, shared: Parser) -> None:

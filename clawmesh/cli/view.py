@@ -99,10 +99,10 @@ class View:
 
 def call_line(call: dict[str, Any], result: ToolResult) -> str:
     """Return a tool call and what it gave as one line."""
-    return f"· {result.name}({short(_named(call.get('arguments', '')), ARGUMENTS)}) → {short(result.text, RESULT)}"
+    return f"· {result.name}({short(named(call.get('arguments', '')), ARGUMENTS)}) → {short(result.text, RESULT)}"
 
 
-def _named(arguments: str) -> str:
+def named(arguments: str) -> str:
     """Return JSON arguments as a person writes a call; what is no object stays as it is."""
     try:
         values = decode(arguments or "{}", type=dict[str, Any])
