@@ -41,19 +41,18 @@ model = "12x0"
 
 
 class Figures(Struct, frozen=True):
-    """Sessions that were warm, KiB of memory each while warm and once hibernated, and how many never left."""
+    """KiB of memory of one more session, warm and hibernated, and how many sessions never left."""
 
-    sessions: int
     warm_kib: float
     hibernated_kib: float
     left: int
 
 
 def checks(sessions: int, advance: Advance) -> Iterator[Check]:
-    """Measure with a fifth of the sessions, which have ten turns each, and yield the figures."""
+    """Measure three crowds of a twentieth of the sessions, and yield the figures."""
     with folder() as places, provider() as url:
         config = CONFIG.format(url=url)
-        yield from judged(apart(lambda tell: _figures(config, places, max(1, sessions // 5), tell), advance))
+        yield from judged(apart(lambda tell: _figures(config, places, max(1, sessions // 20), tell), advance))
 
 
 def judged(figures: Figures) -> Iterator[Check]:
@@ -72,16 +71,25 @@ def _figures(config: str, places: Places, sessions: int, advance: Advance) -> Fi
 
 
 async def _rest(app: App, sessions: int, advance: Advance) -> Figures:
-    await _round(app, "before", WIDTH)
+    """Compare crowds with those before them, by which all caches are as full as they get."""
+    await _talks(app, "a", sessions)
+    advance(0.2)
     before = _held()
-    for number in range(EXCHANGES):
-        # Round by round, so that none of them rests for long before all are measured.
-        await _round(app, "s", sessions)
-        advance(number / EXCHANGES * 0.7)
-    warm = _held()
+    await _talks(app, "b", sessions)
+    warm = (_held() - before) / sessions
+    advance(0.4)
+    await _hibernated(app)
+    advance(0.7)
+    before = _held()
+    await _round(app, "c", sessions)
     left = await _hibernated(app)
-    hibernated = _held()
-    return Figures(sessions, (warm - before) / sessions, max(0, hibernated - before) / sessions, left)
+    return Figures(warm, max(0, _held() - before) / sessions, left)
+
+
+async def _talks(app: App, name: str, sessions: int) -> None:
+    # Round by round, so that none of them rests for long before all are measured.
+    for _ in range(EXCHANGES):
+        await _round(app, name, sessions)
 
 
 async def _round(app: App, name: str, sessions: int) -> None:
