@@ -48,6 +48,10 @@ class Toolbox:
         Raises:
             StorageError: a result cannot be kept.
         """
+        if len(calls) == 1:
+            result = await self._one(context.under(record.key(calls[0])), calls[0], record)
+            context.emit(result)
+            return (result,)
         contexts = [context.under(record.key(call)) for call in calls]
         results: dict[int, ToolResult] = {}
         limiter = anyio.CapacityLimiter(self._limits.parallel_tools)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 
@@ -15,6 +16,8 @@ from clawmesh.mesh.mailbox import Mailbox
 
 # A parked pump holds about a kilobyte; making a new one costs as much time as a message.
 PARKED = 4096
+# Sessions that get their pump in one turn of the loop. Most are done by the next turn, and their pumps serve others.
+LENT = 64
 
 
 class Pumps:
@@ -33,6 +36,8 @@ class Pumps:
         self._idle = idle
         self._gate = gate
         self._parked: list[Future[tuple[Address, Mailbox]]] = []
+        self._ready: deque[tuple[Address, Mailbox]] = deque()
+        self._left = LENT
         self._tasks: TaskGroup | None = None
         self._context = Context()
 
@@ -48,8 +53,26 @@ class Pumps:
         return self._tasks is not None
 
     def lend(self, address: Address, mailbox: Mailbox) -> None:
+        """Give a session its pump, in this turn of the loop or in one of the next."""
         mailbox.active = True
         self._gate.activated()
+        if self._left == LENT:
+            get_running_loop().call_soon(self._turn)
+        if self._left:
+            self._left -= 1
+            self._give(address, mailbox)
+        else:
+            self._ready.append((address, mailbox))
+
+    def _turn(self) -> None:
+        self._left = LENT
+        if self._ready and self._tasks is not None:
+            get_running_loop().call_soon(self._turn)
+            while self._ready and self._left:
+                self._left -= 1
+                self._give(*self._ready.popleft())
+
+    def _give(self, address: Address, mailbox: Mailbox) -> None:
         while self._parked:
             pump = self._parked.pop()
             if not pump.done():
