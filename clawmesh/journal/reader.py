@@ -17,7 +17,6 @@ from clawmesh.journal.retention import INTAKE_SECONDS
 
 T = TypeVar("T")
 CONNECTIONS = 4
-NOTHING = Woken(None, ())
 # An envelope that is pending, as that for which the session is woken, tells nothing of it yet.
 KNOWN = """
 SELECT EXISTS (SELECT 1 FROM snapshot WHERE session = ?) OR EXISTS (
@@ -87,7 +86,7 @@ class SqliteReader:
 
     async def wake(self, session: str) -> Woken:
         if self._glance is not None and not self._exists(self._glance, session):
-            return NOTHING
+            return Woken(None, [])
         return await self._read(lambda connection: _wake(connection, session))
 
     def _exists(self, glance: apsw.Connection, session: str) -> bool:
