@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from clawmesh.cli.console import Console
@@ -14,19 +15,29 @@ from clawmesh.errors import UsageError
 
 
 def agents(arguments: argparse.Namespace, console: Console) -> int:
-    """List the agents of the configuration, or show one."""
+    """List the agents of the configuration, show one, or what their sessions take."""
     config = configured(arguments, console)
     if arguments.agent is None:
-        return _list(config, console)
+        return _statistics(config.agents, arguments, console) if arguments.stats else _list(config, console)
     agent = config.agents.get(arguments.agent)
     if agent is None:
         near = did_you_mean(arguments.agent, config.agents, otherwise="there are")
         raise UsageError(f'there is no agent "{arguments.agent}"{near}')
+    if arguments.stats:
+        return _statistics([agent.name], arguments, console)
     facts = _facts(agent)
     if console.as_json:
         console.json(facts)
     else:
         console.table([(name, _plain(value)) for name, value in facts.items() if value])
+    return 0
+
+
+def _statistics(names: Iterable[str], arguments: argparse.Namespace, console: Console) -> int:
+    # Here, not above: listing the agents needs neither the engine nor the journal.
+    from clawmesh.cli.statistics import show  # noqa: PLC0415
+
+    show(names, arguments, console)
     return 0
 
 

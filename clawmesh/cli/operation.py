@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,10 @@ async def operating(arguments: argparse.Namespace, console: Console) -> AsyncIte
             yield ask
             return
     async with opened(arguments, console) as app:
-        own = {"redrive": partial(redrive, app.engine), "discard": partial(discard, app.engine)}
+        own: Mapping[str, Callable[..., Awaitable[Any]]] = {
+            "redrive": partial(redrive, app.engine),
+            "discard": partial(discard, app.engine),
+        }
 
         async def do(verb: str, _session: str, /, **arguments: Any) -> Any:
             return await own[verb](**arguments)
