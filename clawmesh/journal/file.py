@@ -17,33 +17,23 @@ from clawmesh.journal.soundness import require_sound
 
 
 def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS) -> None:
-    """Bring the file into the state in which it can be written, and its write-ahead log into being.
+    """Bring the file into the state in which it can be written.
 
     Raises:
         StorageError: it is damaged, of a newer version, another program's, or cannot be written.
     """
+    prepare(path.parent)
     with ours(str(path)):
-        if unclean and path.exists() and path.stat().st_size:
+        if not path.exists() or not path.stat().st_size:
+            _create(path)
+        elif unclean:
             _look_through(path)
-        _create(path)
         with closing(connect_writing(str(path))) as connection:
             found = schema.version(connection, str(path), len(steps))
             if 0 < found < len(steps):
                 _back_up(connection, path, found)
-            schema.migrate(connection, found, steps)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for this user alone, so that it is there after a power loss.
-
-    Raises:
-        StorageError: it cannot be made, belongs to another user, or others may write to it.
-    """
-    prepare(folder)
-    try:
-        _sync(folder.parent)
-    except OSError as error:
-        raise StorageError(f"{folder.parent} cannot be brought to disk: {error.strerror}") from error
+            if found < len(steps):
+                schema.migrate(connection, found, steps)
 
 
 def _look_through(path: Path) -> None:
@@ -62,6 +52,7 @@ def _create(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         _sync(path.parent)
+        _sync(path.parent.parent)
     except OSError as error:
         raise StorageError(f"the journal {path} cannot be opened: {error.strerror}") from error
 

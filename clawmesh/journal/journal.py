@@ -11,10 +11,11 @@ import anyio.to_thread
 
 from clawmesh.abc.journal import Entry, Reader, Snapshot
 from clawmesh.clock import Clock
+from clawmesh.config.location import prepare
 from clawmesh.failpoint import Failpoints
 from clawmesh.journal.checkpointer import Checkpointer
 from clawmesh.journal.connection import connect_reading, ours
-from clawmesh.journal.file import make_folder, make_ready
+from clawmesh.journal.file import make_ready
 from clawmesh.journal.lock import Lock
 from clawmesh.journal.reader import SqliteReader, ThreadShelf
 from clawmesh.journal.retention import Retention
@@ -58,26 +59,28 @@ async def open_journal(
             taken could not be written.
     """
     with ExitStack() as stack:
-        await anyio.to_thread.run_sync(make_folder, path.parent)
+        await anyio.to_thread.run_sync(prepare, path.parent)
         lock = stack.enter_context(Lock(path))
         await anyio.to_thread.run_sync(lambda: make_ready(path, unclean=lock.unclean))
-        store = Store(str(path), "", failpoints)
+        store = Store(str(path), failpoints, lock.mark)
         stack.callback(store.close)
         with ours(str(path)):
             store.open()
-        lock.mark()
         shelf = ThreadShelf(lambda: connect_reading(str(path)))
         checkpointer = Checkpointer(store, ThreadRunner("journal checkpointer"))
         retention = Retention(keep, clock, failpoints)
         writer = Writer(store, ThreadRunner("journal writer"), checkpointer, retention, clock, warn)
         writer.start()
+        glance = connect_reading(str(path))
+        glance.set_busy_timeout(0)
         try:
-            yield SqliteJournal(writer, SqliteReader(str(path), shelf, clock))
+            yield SqliteJournal(writer, SqliteReader(str(path), shelf, clock, glance))
         finally:
             with anyio.CancelScope(shield=True):
                 await writer.close()
                 checkpointer.close()
                 shelf.close()
+                glance.close()
                 lock.clear()
                 with ours(str(path)):
                     await anyio.to_thread.run_sync(store.finish)

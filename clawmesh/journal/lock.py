@@ -9,17 +9,20 @@ from types import TracebackType
 
 from clawmesh.errors import StorageError
 
+WRITTEN = b"written"
+
 
 class Lock:
     """Holds `PATH.lock` until the end of the block, or of the process.
 
-    While the journal is in use, the file names the process. What still stands there when the next one takes the lock
-    tells that the last one did not end in good order.
+    The file names the process, and says whether it has written. What still stands there when the next one takes the
+    lock tells that the last one wrote and did not end in good order.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(f"{path.name}.lock")
         self._descriptor = -1
+        self._marked = False
         self.unclean = False
 
     def __enter__(self) -> Lock:
@@ -32,7 +35,9 @@ class Lock:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.unclean = bool(self._read())
+                self.unclean = WRITTEN in os.pread(self._descriptor, 100, 0)
+                if not self.unclean:
+                    self._write(b"", sync=False)
             except BaseException:
                 os.close(self._descriptor)
                 raise
@@ -48,27 +53,30 @@ class Lock:
         os.close(self._descriptor)
 
     def mark(self) -> None:
-        """Write down that the journal is in use."""
-        self._write(f"{os.getpid()}\n".encode())
+        """Note that something was written, so that it is known after a power loss too."""
+        if not self._marked:
+            self._write(WRITTEN, sync=True)
+            self._marked = True
 
     def clear(self) -> None:
-        """Write down that it was left in good order."""
-        self._write(b"")
+        """Note that everything is in good order."""
+        if self._marked or self.unclean:
+            self._write(b"", sync=True)
+            self._marked = self.unclean = False
 
-    def _read(self) -> bytes:
-        return os.pread(self._descriptor, 20, 0)
-
-    def _write(self, text: bytes) -> None:
+    def _write(self, text: bytes, *, sync: bool) -> None:
+        content = b"%d %b\n" % (os.getpid(), text)
         try:
-            os.pwrite(self._descriptor, text, 0)
-            os.ftruncate(self._descriptor, len(text))
-            os.fsync(self._descriptor)
+            os.pwrite(self._descriptor, content, 0)
+            os.ftruncate(self._descriptor, len(content))
+            if sync:
+                os.fsync(self._descriptor)
         except OSError as error:
             raise StorageError(f"{self._path} cannot be written: {error.strerror}") from error
 
     def _holder(self) -> str:
         try:
-            text = self._path.read_text().strip()
+            number = self._path.read_text().partition(" ")[0]
         except OSError:
             return ""
-        return f" by process {text}" if text.isdigit() else ""
+        return f" by process {number}" if number.isdigit() else ""

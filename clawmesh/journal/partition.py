@@ -9,9 +9,10 @@ from pathlib import Path
 
 import apsw
 
+from clawmesh.config.location import prepare
 from clawmesh.errors import StorageError
 from clawmesh.journal.connection import close_tidily, connect_writing, ours
-from clawmesh.journal.file import make_folder, make_ready
+from clawmesh.journal.file import make_ready
 from clawmesh.journal.lock import Lock
 
 SETTLED = "workers"
@@ -28,7 +29,7 @@ def move_sessions(folder: Path, workers: int, home: Callable[[str], int]) -> int
     Raises:
         StorageError: a process has one of the files open, or one of them is damaged or cannot be written.
     """
-    make_folder(folder)
+    prepare(folder)
     settled = folder / SETTLED
     if _read(settled) == str(workers):
         return 0

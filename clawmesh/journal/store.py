@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -24,16 +24,20 @@ INSERT = {WIDTH * rows: f"{HEAD} {', '.join([ROW] * rows)} {END}" for rows in WI
 class Store:
     """Used by one thread at a time. Its methods raise apsw.Error; after one, nothing of what failed is there.
 
-    `alone` says that nobody else can open the database, because its file system has no shared memory.
+    `mark` is called after each commit, before anybody hears of it. `alone` says that nobody else can open the database,
+    because its file system has no shared memory.
     """
 
-    def __init__(self, path: str, vfs: str, failpoints: Failpoints, *, alone: bool = False) -> None:
+    def __init__(
+        self, path: str, failpoints: Failpoints, mark: Callable[[], None], *, vfs: str = "", alone: bool = False
+    ) -> None:
         self.path = path
         self.alone = alone
         self.position = 0
         """Of the newest item that is on disk."""
         self._vfs = vfs
         self._failpoints = failpoints
+        self._mark = mark
         self._connection: apsw.Connection | None = None
         self._place = (0, 0)
 
@@ -82,6 +86,7 @@ class Store:
         except BaseException:
             roll_back(connection)
             raise
+        self._mark()
         self.position = start + len(items) - 1
         self._failpoints.hit("journal.committed")
 

@@ -103,7 +103,7 @@ async def open_simulated_journal(
     """
     failpoints = failpoints or Failpoints()
     with disk.mounted() as vfs:
-        store = Store(PATH, vfs, failpoints, alone=True)
+        store = Store(PATH, failpoints, lambda: None, vfs=vfs, alone=True)
         try:
             with ours(PATH):
                 _make_ready(vfs)

@@ -67,7 +67,8 @@ async def test_a_session_wakes_from_its_snapshot_and_what_ended_since(tmp_path: 
         assert await journal.reader.wake("bot/main") == Woken(
             snapshot(data=b"second"), [[accepted("two"), ended("two")], [accepted("one"), ended("one")]]
         )
-        assert await journal.reader.wake("bot/new") == Woken(None, [])
+        new = await journal.reader.wake("bot/new")
+        assert (new.snapshot, list(new.tail)) == (None, [])
 
 
 async def test_a_key_is_known_for_seven_days_and_belongs_to_the_first(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ async def test_an_error_of_the_caller_leaves_a_journal_in_good_order(tmp_path: P
         async with opened(tmp_path / "0.db") as journal:
             journal.append(accepted("a"))
             raise LookupError
-    assert (tmp_path / "0.db.lock").read_bytes() == b""
+    assert b"written" not in (tmp_path / "0.db.lock").read_bytes()
     async with opened(tmp_path / "0.db") as journal:
         assert len(await journal.reader.pending()) == 1
 
@@ -147,7 +148,7 @@ def killed(path: Path, *, entries: int = 300) -> None:
 
 async def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     killed(tmp_path / "0.db")
-    assert (tmp_path / "0.db.lock").read_bytes() != b""
+    assert b"written" in (tmp_path / "0.db.lock").read_bytes()
     async with opened(tmp_path / "0.db") as journal:
         assert len(await journal.reader.pending()) == 300
 
