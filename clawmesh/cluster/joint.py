@@ -76,6 +76,11 @@ class SocketJoint:
         """How many deliveries wait for something from the other side."""
         return len(self._by_delivery)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the other side can be reached at this moment."""
+        return self._connection is not None
+
     async def deliver(self, delivery: Delivery) -> None:
         """Hand an envelope over; return when it is on disk there.
 

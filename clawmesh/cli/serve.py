@@ -1,0 +1,134 @@
+"""`clawmesh serve`: run the mesh until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+
+from clawmesh.cli.console import Console
+from clawmesh.cli.loop import Interrupt, run
+from clawmesh.cluster.core import cores
+from clawmesh.cluster.hold import hold
+from clawmesh.cluster.node import Node, Place, open_node, settle
+from clawmesh.cluster.supervisor import DRAINED, READY, STOPS, Supervisor, Tell
+from clawmesh.config.load import load
+from clawmesh.config.location import Places, locate
+from clawmesh.config.model import Config
+from clawmesh.errors import ClawmeshError
+from clawmesh.version import VERSION
+
+# A process that was killed a moment ago may still be about to end.
+HOLD_SECONDS = 5.0
+# Turns that take longer stay in the journal, and go on at the next start.
+DRAIN_SECONDS = 20.0
+MOST = 8
+
+
+def serve(arguments: argparse.Namespace, console: Console) -> int:
+    """Open the mesh, in as many processes as there is use for, and say when it is ready."""
+    places = locate(arguments.config, arguments.data, console.environ)
+    config = load(places.require(), console.environ)
+    wanted = config.mesh.workers
+    workers = min(cores(), MOST) if wanted == "auto" else wanted
+    with hold(places.data, "serve", workers, wait=HOLD_SECONDS):
+        settle(places.data, workers)
+        service = Service(config, places, console, workers)
+        if workers == 1:
+            return run(service.alone)
+        return Supervisor(service.worker, workers, service.announce, console.error).run()
+
+
+class Service:
+    """What `serve` does in one process, or in each of several."""
+
+    def __init__(self, config: Config, places: Places, console: Console, workers: int) -> None:
+        self._config = config
+        self._places = places
+        self._console = console
+        self._workers = workers
+
+    def announce(self) -> None:
+        """Say that the mesh is ready, to people and to systemd."""
+        agents, data = len(self._config.agents), self._places.data
+        if self._console.as_json:
+            self._console.json({"ready": True, "agents": agents, "workers": self._workers, "data": str(data)})
+        else:
+            self._console.print(
+                f"clawmesh {VERSION} is ready: {_count(agents, 'agent')}, {_count(self._workers, 'worker')}, {data} "
+                "(talk to it with 'clawmesh ask' and 'clawmesh chat'; 'clawmesh stop' ends it)"
+            )
+        self._console.flush()
+        _notify(self._console.environ.get("NOTIFY_SOCKET", ""), "READY=1")
+
+    async def alone(self) -> int:
+        """Be the only process of the mesh."""
+        place = Place(lambda: signal.raise_signal(signal.SIGTERM))
+        return await self._run(place, self.announce, None)
+
+    def worker(self, number: int, tell: Tell) -> int:
+        """Be one of several processes of the mesh."""
+        supervisor = os.getppid()
+        place = Place(lambda: os.kill(supervisor, signal.SIGTERM), number, self._workers)
+        try:
+            return run(lambda: self._run(place, lambda: tell(READY), lambda: tell(DRAINED)))
+        except ClawmeshError as error:
+            self._console.report(error)
+            return error.exit_code
+
+    async def _run(self, place: Place, ready: Callable[[], None], drained: Callable[[], None] | None) -> int:
+        """Run until the first stop, drain until the next one; if others may still need us, wait for that one."""
+        stops = Stops()
+        with Interrupt(stops.more, again=True).on(*STOPS):
+            async with open_node(self._config, self._places, self._console.environ, self._console.error, place) as node:
+                ready()
+                await stops.first.wait()
+                await _drain(node, stops)
+                if drained is not None:
+                    drained()
+                    await stops.second.wait()
+                if left := node.app.engine.under_way:
+                    self._console.error(f"{_count(left, 'message')} under way stay in the journal for the next start")
+        return 0
+
+
+class Stops:
+    """Counts how often we were told to end: the first time in peace, the second time at once."""
+
+    def __init__(self) -> None:
+        self.first = anyio.Event()
+        self.second = anyio.Event()
+
+    def more(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+async def _drain(node: Node, stops: Stops) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def hurry() -> None:
+            await stops.second.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(hurry)
+        await node.drain(DRAIN_SECONDS)
+        tasks.cancel_scope.cancel()
+
+
+def _notify(path: str, state: str) -> None:
+    """Tell systemd, if it has started us; see sd_notify(3)."""
+    if not path:
+        return
+    # That nobody hears it is no reason not to serve.
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifier:
+        notifier.connect(f"\0{path[1:]}" if path.startswith("@") else path)
+        notifier.send(state.encode())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

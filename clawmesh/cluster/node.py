@@ -1,0 +1,84 @@
+"""A node: one process of the mesh, with its door and its joints to the others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+from msgspec import Struct
+
+from clawmesh.app import App, Seat, open_app
+from clawmesh.clock import SystemClock
+from clawmesh.cluster.door import Door, Verb, open_door
+from clawmesh.cluster.hold import socket_of
+from clawmesh.cluster.home import home
+from clawmesh.cluster.joint import SocketJoint, open_joint
+from clawmesh.cluster.verb import verbs
+from clawmesh.config.location import Places
+from clawmesh.config.model import Config
+from clawmesh.journal.partition import move_sessions
+from clawmesh.mesh.address import Address
+
+JOURNAL = "journal"
+
+
+class Place(Struct, frozen=True):
+    """Which of how many workers a process is, and what ends all of them."""
+
+    stop: Callable[[], None]
+    worker: int = 0
+    workers: int = 1
+
+
+class Node(Struct, frozen=True):
+    """A process of the mesh that runs; the `verbs` are what others may ask of it through its door."""
+
+    app: App
+    door: Door
+    verbs: Mapping[str, Verb]
+
+    async def drain(self, seconds: float) -> None:
+        """Let nothing more in from outside, and wait for what is under way, for so many seconds at most."""
+        self.door.close()
+        self.app.engine.gate.hold("ending", "the process is ending")
+        with anyio.move_on_after(seconds):
+            await self.app.engine.drained()
+
+
+def settle(data: Path, workers: int) -> int:
+    """Bring every session of a data directory to the worker that is its home; return how many moved.
+
+    Raises:
+        StorageError: a journal cannot be read or written.
+    """
+    return move_sessions(data / JOURNAL, workers, partial(home, workers=workers))
+
+
+@asynccontextmanager
+async def open_node(
+    config: Config, places: Places, environ: Mapping[str, str], warn: Callable[[str], None], place: Place
+) -> AsyncIterator[Node]:
+    """Open the mesh, or one worker's part of it, in this process, which holds the data directory.
+
+    Raises as `open_app` does, and StorageError where no socket can be opened.
+    """
+    clock = SystemClock()
+    joints: dict[int, SocketJoint] = {}
+
+    def route(address: Address) -> SocketJoint | None:
+        return joints.get(home(address.session, place.workers))
+
+    async with AsyncExitStack() as stack:
+        for other in range(place.workers):
+            if other != place.worker:
+                joint = open_joint(socket_of(places.data, other), clock, lasting=True)
+                joints[other] = await stack.enter_async_context(joint)
+        seat = Seat(worker=place.worker, route=route)
+        app = await stack.enter_async_context(open_app(config, places, environ, warn, seat))
+        offered = verbs(app, place.worker, place.stop)
+        path = socket_of(places.data, place.worker)
+        door = await stack.enter_async_context(open_door(path, app.engine, offered, clock, warn))
+        yield Node(app, door, offered)

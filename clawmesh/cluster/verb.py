@@ -1,0 +1,63 @@
+"""What other processes of this user may ask of a node, besides handing envelopes in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clawmesh.agent.census import census
+from clawmesh.app import App
+from clawmesh.cluster.door import Verb
+from clawmesh.mesh import dead
+from clawmesh.mesh.address import Address
+from clawmesh.runtime import resident
+from clawmesh.version import VERSION
+
+
+def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]:
+    """Return the verbs of one node by name."""
+    engine, sessions = app.engine, app.roster.sessions
+
+    async def status() -> dict[str, Any]:
+        """Return what this process is, and how it fares; times are in seconds, memory in bytes."""
+        return {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "worker": worker,
+            "agents": {agent.name: agent.description for agent in app.config.agents.values()},
+            "deadline": app.config.mesh.deadline,
+            "under_way": engine.under_way,
+            "warm": len(sessions),
+            "rss": resident(),
+            "trouble": engine.journal.trouble,
+        }
+
+    async def statistics() -> dict[str, Any]:
+        """Return the sessions in memory by agent, and what they take."""
+        return {"worker": worker, "pid": os.getpid(), "rss": resident(), "agents": census(sessions, engine)}
+
+    async def history(address: str) -> list[dict[str, str]]:
+        """Return what was said in a session, oldest first."""
+        asked = Address.parse(address)
+        engine.check(asked.agent)
+        transcript = await sessions.wake(asked)
+        return [{"role": message.role, "text": message.text} for message in transcript.messages if message.text]
+
+    async def redrive(id: str) -> str:
+        return await dead.redrive(engine, id)
+
+    async def discard(id: str) -> None:
+        await dead.discard(engine, id)
+
+    async def end() -> None:
+        stop()
+
+    return {
+        "status": status,
+        "statistics": statistics,
+        "history": history,
+        "redrive": redrive,
+        "discard": discard,
+        "stop": end,
+    }
