@@ -28,7 +28,7 @@ POLL_SECONDS = 0.05
 WORDS = "Tell me what you know about the history of this place, who built it and when, and what has become of it. " * 2
 CONFIG = """
 [mesh]
-hibernate = "4s"
+hibernate = "6s"
 
 [backends.mock]
 type = "openai"
@@ -49,7 +49,7 @@ class Figures(Struct, frozen=True):
 
 
 def checks(sessions: int, advance: Advance) -> Iterator[Check]:
-    """Measure three crowds of a twentieth of the sessions, and yield the figures."""
+    """Measure crowds of a twentieth of the sessions, and yield the figures."""
     with folder() as places, provider() as url:
         config = CONFIG.format(url=url)
         yield from judged(apart(lambda tell: _figures(config, places, max(1, sessions // 20), tell), advance))
@@ -72,12 +72,12 @@ def _figures(config: str, places: Places, sessions: int, advance: Advance) -> Fi
 
 async def _rest(app: App, sessions: int, advance: Advance) -> Figures:
     """Compare crowds with those before them, by which all caches are as full as they get."""
-    await _talks(app, "a", sessions)
-    advance(0.2)
+    await _talks(app, "a", 2 * sessions)
+    advance(0.3)
     before = _held()
     await _talks(app, "b", sessions)
     warm = (_held() - before) / sessions
-    advance(0.4)
+    advance(0.5)
     await _hibernated(app)
     advance(0.7)
     before = _held()
