@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from clawmesh.app import App
 from clawmesh.cli.console import Console, fault
 from clawmesh.cli.loop import run
 from clawmesh.cli.opening import opened
 from clawmesh.cli.view import View
+from clawmesh.cluster.access import Access
 from clawmesh.errors import FailedError, UsageError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.envelope import Outcome
@@ -36,16 +36,16 @@ def ask(arguments: argparse.Namespace, console: Console) -> int:
     message = Message("user", (*_text(arguments.message), *map(_image, arguments.image)))
 
     async def main() -> int:
-        async with opened(arguments, console) as app:
-            return await _ask(app, arguments, console, message)
+        async with opened(arguments, console) as access:
+            return await _ask(access, arguments, console, message)
 
     return run(main)
 
 
-async def _ask(app: App, arguments: argparse.Namespace, console: Console, message: Message) -> int:
-    address = Address.parse(arguments.agent, session=app.ids.new("s"))
+async def _ask(access: Access, arguments: argparse.Namespace, console: Console, message: Message) -> int:
+    address = Address.parse(arguments.agent, session=access.ids.new("s"))
     view = View(console, quiet=arguments.quiet)
-    outcome = await app.engine.ask(address, message, sender="user", seconds=arguments.seconds, emit=view.piece)
+    outcome = await access.ask(address, message, seconds=arguments.seconds, emit=view.piece)
     error = outcome.error or FailedError("no answer")
     if outcome.message is None:
         view.end_line()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Mapping
+from pathlib import Path
 
 import anyio
 
-from clawmesh.app import App
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import Interrupt, run
 from clawmesh.cli.opening import opened
 from clawmesh.cli.prompt import lines
 from clawmesh.cli.view import View
+from clawmesh.cluster.access import Access
+from clawmesh.config.location import locate
+from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ClawmeshError, UsageError
 from clawmesh.mesh.address import Address
+from clawmesh.mesh.envelope import Ending, Outcome
 from clawmesh.messages import Message, Usage
 
 COMMANDS = {
@@ -38,36 +43,46 @@ def chat(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("a chat has no JSON; ask one question after the other: clawmesh ask AGENT/SESSION --json")
 
     async def main() -> int:
-        async with opened(arguments, console) as app:
-            await _Chat(app, console, _first(app, arguments.agent)).run()
+        history = locate(arguments.config, arguments.data, console.environ).data / "chat_history"
+        async with opened(arguments, console) as access:
+            agents = (await access.query("status", ""))["agents"]
+            address = _first(agents, arguments.agent, access.ids.new("s"))
+            await _Chat(access, console, agents, address).run(history)
         return 0
 
     return run(main)
 
 
-def _first(app: App, name: str | None) -> Address:
+def _first(agents: Mapping[str, str], name: str | None, session: str) -> Address:
     if name is None:
-        count = len(app.config.agents)
+        count = len(agents)
         if count != 1:
-            some = ", ".join([*list(app.config.agents)[:SHOWN], *(["…"] if count > SHOWN else [])])
+            some = ", ".join([*list(agents)[:SHOWN], *(["…"] if count > SHOWN else [])])
             raise UsageError(f"say which of the {count} agents ({some}): clawmesh chat AGENT")
-        name = next(iter(app.config.agents))
-    return Address.parse(name, session=app.ids.new("s"))
+        name = next(iter(agents))
+    return _known(agents, Address.parse(name, session=session))
+
+
+def _known(agents: Mapping[str, str], address: Address) -> Address:
+    if address.agent not in agents:
+        near = did_you_mean(address.agent, agents, otherwise="there are")
+        raise UsageError(f'there is no agent "{address.agent}"{near}')
+    return address
 
 
 class _Chat:
-    def __init__(self, app: App, console: Console, address: Address) -> None:
-        self._app = app
+    def __init__(self, access: Access, console: Console, agents: Mapping[str, str], address: Address) -> None:
+        self._access = access
         self._console = console
+        self._agents = agents
         self._address = address
         self._usage = Usage()
 
-    async def run(self) -> None:
-        self._app.engine.check(self._address.agent)
+    async def run(self, history: Path) -> None:
         if self._console.interactive:
             self._console.note(f"{self._address.agent} · {KEYS}")
         words = [command.split()[0] for command in COMMANDS]
-        async for line in lines(self._app.places.data / "chat_history", words):
+        async for line in lines(history, words):
             if line.startswith("/"):
                 if await self._command(*line.split(maxsplit=1)):
                     return
@@ -77,7 +92,7 @@ class _Chat:
     async def _turn(self, text: str) -> None:
         view = View(self._console)
         with anyio.CancelScope() as scope, Interrupt(scope.cancel, again=True).on(signal.SIGINT):
-            outcome = await self._app.engine.ask(self._address, Message.user(text), sender="user", emit=view.piece)
+            outcome = await self._ask(text, view)
             if outcome.message is None:
                 view.end_line()
                 self._console.error(str(outcome.error))
@@ -89,23 +104,27 @@ class _Chat:
         if scope.cancelled_caught:
             self._console.note("\n[stopped]")
 
+    async def _ask(self, text: str, view: View) -> Outcome:
+        try:
+            return await self._access.ask(self._address, Message.user(text), emit=view.piece)
+        except ClawmeshError as error:
+            return Outcome(Ending.FAILED, error=error)
+
     async def _command(self, name: str, rest: str = "") -> bool:
         """Run a slash command; True ends the chat."""
         match name:
             case "/quit" | "/exit":
                 return True
             case "/new":
-                self._address = Address(self._address.agent, self._app.ids.new("s"))
+                self._address = Address(self._address.agent, self._access.ids.new("s"))
                 self._console.note("new session")
             case "/agent" if rest:
                 self._change(rest.strip())
             case "/agents":
-                for agent in self._app.config.agents.values():
-                    self._console.note(f"{agent.name}  {agent.description}")
+                for name, description in self._agents.items():
+                    self._console.note(f"{name}  {description}")
             case "/history":
-                for message in (await self._app.roster.sessions.wake(self._address)).messages:
-                    if message.text:
-                        self._console.note(f"{message.role}: {message.text}")
+                await self._history()
             case "/usage":
                 self._console.note(f"{self._usage.input_tokens} tokens in, {self._usage.output_tokens} out")
             case _ if name != "/help":
@@ -115,12 +134,20 @@ class _Chat:
                     self._console.note(f"{command:<12} {meaning}")
         return False
 
-    def _change(self, name: str) -> None:
+    async def _history(self) -> None:
+        address = self._address
         try:
-            address = Address.parse(name, session=self._app.ids.new("s"))
-            self._app.engine.check(address.agent)
+            messages = await self._access.query("history", address.session, address=str(address))
         except ClawmeshError as error:
             self._console.error(str(error))
             return
-        self._address = address
-        self._console.note(f"talking with {address.agent}")
+        for message in messages:
+            self._console.note(f"{message['role']}: {message['text']}")
+
+    def _change(self, name: str) -> None:
+        try:
+            self._address = _known(self._agents, Address.parse(name, session=self._access.ids.new("s")))
+        except ClawmeshError as error:
+            self._console.error(str(error))
+            return
+        self._console.note(f"talking with {self._address.agent}")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
-import anyio
-
-from clawmesh.app import App, open_app
 from clawmesh.cli.console import Console
+from clawmesh.cluster.access import Access, open_access
+from clawmesh.cluster.node import Node, Place, open_node
 from clawmesh.config.load import load
 from clawmesh.config.location import locate
 from clawmesh.config.model import Config
-
-DRAIN_SECONDS = 30.0
 
 
 def configured(arguments: argparse.Namespace, console: Console) -> Config:
@@ -23,14 +19,11 @@ def configured(arguments: argparse.Namespace, console: Console) -> Config:
     return load(places.require(), console.environ)
 
 
-@asynccontextmanager
-async def opened(arguments: argparse.Namespace, console: Console) -> AsyncIterator[App]:
-    """Open the mesh of that configuration in this process."""
+def opened(arguments: argparse.Namespace, console: Console) -> AbstractAsyncContextManager[Access]:
+    """Give access to the mesh: to the process that has it, else to that of the configuration, opened here."""
     places = locate(arguments.config, arguments.data, console.environ)
-    async with open_app(load(places.require(), console.environ), places, console.environ, console.error) as app:
-        yield app
-        # What an agent has sent to others is to reach its outcome, too.
-        with anyio.move_on_after(DRAIN_SECONDS):
-            await app.engine.drained()
-        if app.engine.under_way:
-            console.error(f"{app.engine.under_way} messages between agents were not done yet and are dropped")
+
+    def here(place: Place) -> AbstractAsyncContextManager[Node]:
+        return open_node(load(places.require(), console.environ), places, console.environ, console.error, place)
+
+    return open_access(places.data, arguments.verb, here, console.error)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +12,8 @@ from clawmesh.cli.console import Console
 from clawmesh.cli.opening import opened
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import holder, socket_of
-from clawmesh.cluster.home import home
 from clawmesh.cluster.joint import SocketJoint, open_joint
-from clawmesh.config.location import locate
 from clawmesh.errors import JointError
-from clawmesh.mesh.dead import discard, redrive
 
 
 class Operate(Protocol):
@@ -29,25 +25,8 @@ class Operate(Protocol):
 @asynccontextmanager
 async def operating(arguments: argparse.Namespace, console: Console) -> AsyncIterator[Operate]:
     """Reach the process that has the mesh, or open the mesh here where there is none."""
-    data = locate(arguments.config, arguments.data, console.environ).data
-    async with reached(data) as workers:
-        if workers:
-
-            async def ask(verb: str, session: str, /, **arguments: Any) -> Any:
-                return await workers[home(session, len(workers))].query(verb, **arguments)
-
-            yield ask
-            return
-    async with opened(arguments, console) as app:
-        own: Mapping[str, Callable[..., Awaitable[Any]]] = {
-            "redrive": partial(redrive, app.engine),
-            "discard": partial(discard, app.engine),
-        }
-
-        async def do(verb: str, _session: str, /, **arguments: Any) -> Any:
-            return await own[verb](**arguments)
-
-        yield do
+    async with opened(arguments, console) as access:
+        yield access.query
 
 
 @asynccontextmanager

@@ -93,7 +93,7 @@ class Access:
                 heard.retract(str(error))
                 again = True
 
-    async def query(self, verb: str, session: str, **arguments: Any) -> Any:
+    async def query(self, verb: str, session: str, /, **arguments: Any) -> Any:
         """Do what a verb of `clawmesh.cluster.verb` says, in the process that is home to a session.
 
         Raises:
