@@ -170,6 +170,8 @@ def _rest(verbs: Any, shared: Parser) -> None:
     bench.add_argument(
         "--streams", type=_count, default=10_000, metavar="N", help="backends: streams at once (default 10000)"
     )
+    replay = _add(verbs, "replay", "clawmesh.cli.replay:again", "run a turn again, from the journal alone", [shared])
+    replay.add_argument("id", metavar="ID", help="a message's id, or its beginning")
     completion = _add(verbs, "completion", "clawmesh.cli.completion:completion", "print shell completion", [shared])
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 
