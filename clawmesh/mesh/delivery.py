@@ -93,6 +93,8 @@ class Delivery:
     def waiter(self) -> Future[Outcome]:
         """Return a future for the outcome, which is its caller's own; to be given back to `leave`."""
         waiter: Future[Outcome] = get_running_loop().create_future()
+        # One that was resumed without its asker has one again.
+        self.detached = bool(self.envelope.key) or self.envelope.kind == "send"
         if self.outcome is not None:
             waiter.set_result(self.outcome)
         self._waiters.append(waiter)

@@ -330,6 +330,10 @@ class Engine:
         """Note that its tries so far do not count."""
         self.append(Entry(Kind.RELEASED, delivery.envelope.id, self.clock.now()))
 
+    def skip(self, id: str, error: ClawmeshError) -> None:
+        """Say that an envelope stays where it is, because its record cannot be read."""
+        self._warn(f"{id} stays in the journal as it is: {error}")
+
     def bury(self, delivery: Delivery, reason: FailedError) -> None:
         """End an envelope that is not to be handled any more."""
         self._live.enter(delivery)

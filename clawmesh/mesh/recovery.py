@@ -9,7 +9,7 @@ import anyio
 
 from clawmesh.abc.journal import Kind, Story
 from clawmesh.clock import Clock
-from clawmesh.errors import FailedError
+from clawmesh.errors import ClawmeshError, FailedError
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.record import unpack_envelope
 
@@ -30,6 +30,9 @@ class Receiver(Protocol):
 
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
+
+    def skip(self, id: str, error: ClawmeshError) -> None:
+        """Say that an envelope stays where it is, because its record cannot be read."""
 
     def bury(self, delivery: Delivery, reason: FailedError) -> None:
         """End an envelope that is not to be handled any more."""
@@ -58,7 +61,11 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
     suspects: list[Delivery] = []
     others: list[Delivery] = []
     for story in pending:
-        delivery = Delivery(unpack_envelope(story[0].data, clock), story=story)
+        try:
+            delivery = Delivery(unpack_envelope(story[0].data, clock), story=story)
+        except ClawmeshError as error:
+            receiver.skip(story[0].envelope, error)
+            continue
         count = tries(story)
         if count >= TRIES:
             receiver.bury(delivery, FailedError(f"the process ended {count} times while {delivery.envelope.to} had it"))
@@ -81,5 +88,6 @@ async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver)
             with anyio.move_on_after(ALONE):
                 await waiter
             delivery.leave(waiter, None)
+            delivery.detached = True
             if delivery.outcome is None:
                 receiver.acquit(delivery)

@@ -221,6 +221,38 @@ def test_tries_are_counted_from_the_last_progress() -> None:
     assert tries([start, taken, taken, note(Kind.RELEASED, "e"), taken]) == 1
 
 
+async def test_what_cannot_be_read_holds_up_nothing_and_is_not_lost() -> None:
+    broken = Entry(Kind.ACCEPTED, "env_broken", 0.0, b"\xc1", "a/s")
+    journal = journal_of(broken, accepted("env_good", "a/s"))
+    warnings: list[str] = []
+    async with mesh(routed(a=echo), journal=journal, warnings=warnings) as engine:
+        await engine.drained()
+    assert (await ending_of(journal, "env_good")).ending is Ending.ANSWERED
+    assert [list(story) for story in await journal.pending()] == [[broken]]
+    assert warnings[0].startswith("env_broken stays in the journal as it is: this is no envelope")
+
+
+async def test_a_resumed_message_ends_when_its_asker_leaves_again() -> None:
+    """As the slower ones do whom an agent asks for the first answer."""
+    journal = MemoryJournal(SystemClock())
+
+    async def outer(sender: Sender, text: str) -> str:
+        answers = await sender.gather(["b", "c"], text, mode="first")
+        return answers[0].address
+
+    agents = routed(a=outer, b=stuck, c=stuck)
+    async with mesh(agents, journal=journal) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, engine, "a")
+        await anyio.wait_all_tasks_blocked()
+        left = copy.deepcopy(journal)
+        tasks.cancel_scope.cancel()
+    (first, *_), (loser, *_), _ = await left.pending()
+    async with mesh(routed(a=outer, b=stuck, c=echo), journal=left) as engine:
+        await engine.drained()
+    assert (await ending_of(left, first.envelope)).message == Message.assistant("c")
+    assert (await ending_of(left, loser.envelope)).ending is Ending.DEAD
+
+
 async def test_what_belongs_to_an_agent_that_is_gone_is_a_dead_letter() -> None:
     journal = journal_of(accepted("env_1", "gone/s"))
     async with mesh(routed(a=echo), journal=journal):
