@@ -11,6 +11,7 @@ from clawmesh.agent.story import PENDING, Account, Call, Rest, Step
 from clawmesh.cli.console import Console
 from clawmesh.cli.phrase import ago, count, cut, moment, span, tokens
 from clawmesh.cli.view import named
+from clawmesh.mesh.record import Fault
 from clawmesh.messages import Usage
 
 TEXT = 400
@@ -42,7 +43,7 @@ def facts(account: Account) -> dict[str, Any]:
         "usage": to_builtins(account.usage),
         "steps": to_builtins(account.steps),
         "answer": to_builtins(outcome.message) if outcome else None,
-        "error": {"type": outcome.error.type, "message": outcome.error.text} if outcome and outcome.error else None,
+        "error": {"type": error.type, "message": _reason(error)} if outcome and (error := outcome.error) else None,
         "rests": to_builtins(account.rests),
     }
 
@@ -75,9 +76,14 @@ def _said(account: Account) -> Iterator[tuple[str, str]]:
     if account.outcome and account.outcome.message:
         yield "answer", account.outcome.message.text
     if account.outcome and (error := account.outcome.error):
-        yield "reason", f"{error.type}: {error.text}"
+        yield "reason", f"{error.type}: {_reason(error)}"
         for note in error.notes:
             yield "", note
+
+
+def _reason(error: Fault) -> str:
+    backend = error.failure.backend if error.failure else ""
+    return f"{backend}: {error.text}" if backend else error.text
 
 
 def _times(account: Account, waits: str) -> Iterator[tuple[str, str]]:

@@ -12,8 +12,9 @@ from clawmesh.cli import account as accounts
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console, fault
 from clawmesh.cli.loop import run
-from clawmesh.cli.operation import Operate, operating
-from clawmesh.cli.phrase import ago, count, cut, moment
+from clawmesh.cli.opening import opened
+from clawmesh.cli.phrase import age, count, cut, moment
+from clawmesh.cluster.access import Access
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import ClawmeshError, UsageError
 from clawmesh.journal.archive import Archive, DeadLetter
@@ -23,7 +24,7 @@ LISTED = 1000
 MOST = 100_000
 SHOWN = 10
 
-Deed: TypeAlias = Callable[[Operate, DeadLetter], Awaitable[dict[str, Any]]]
+Deed: TypeAlias = Callable[[Access, DeadLetter], Awaitable[dict[str, Any]]]
 """Does something with one dead letter; returns what there is to say of it in JSON."""
 
 
@@ -39,7 +40,7 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
         console.note("there are no dead letters")
         return 0
     rows = [
-        (letter.envelope, moment(letter.at), ago(letter.at), sender, letter.session, cut(letter.reason, REASON))
+        (letter.envelope, moment(letter.at), age(letter.at), sender, letter.session, cut(letter.reason, REASON))
         for letter, sender in zip(letters, senders, strict=True)
     ]
     console.table(rows, head=("ID", "SINCE", "AGE", "FROM", "TO", "REASON"))
@@ -64,8 +65,8 @@ def redrive(arguments: argparse.Namespace, console: Console) -> int:
     """Send dead letters again, each to the session that it was for."""
     letters = _letters(arguments, console)
 
-    async def one(operate: Operate, letter: DeadLetter) -> dict[str, Any]:
-        new = await operate("redrive", letter.session, id=letter.envelope)
+    async def one(access: Access, letter: DeadLetter) -> dict[str, Any]:
+        new = await access.query("redrive", letter.session, id=letter.envelope)
         if not console.as_json:
             console.print(f"{letter.envelope} is sent again as {new}")
         return {"new": new}
@@ -80,8 +81,8 @@ def discard(arguments: argparse.Namespace, console: Console) -> int:
         console.note("nothing is discarded")
         return 0
 
-    async def one(operate: Operate, letter: DeadLetter) -> dict[str, Any]:
-        await operate("discard", letter.session, id=letter.envelope)
+    async def one(access: Access, letter: DeadLetter) -> dict[str, Any]:
+        await access.query("discard", letter.session, id=letter.envelope)
         if not console.as_json:
             console.print(f"{letter.envelope} is discarded")
         return {"discarded": True}
@@ -94,9 +95,9 @@ def _each(letters: Sequence[DeadLetter], deed: Deed, arguments: argparse.Namespa
     done: list[dict[str, Any]] = []
     codes: list[int] = []
 
-    async def one(operate: Operate, letter: DeadLetter) -> None:
+    async def one(access: Access, letter: DeadLetter) -> None:
         try:
-            result = await deed(operate, letter)
+            result = await deed(access, letter)
         except ClawmeshError as error:
             result = {"error": fault(error)}
             codes.append(error.exit_code)
@@ -104,9 +105,9 @@ def _each(letters: Sequence[DeadLetter], deed: Deed, arguments: argparse.Namespa
         done.append({"id": letter.envelope, **result})
 
     async def main() -> None:
-        async with operating(arguments, console) as operate:
+        async with opened(arguments, console) as access:
             for letter in letters:
-                await one(operate, letter)
+                await one(access, letter)
             console.flush()
 
     if letters:
@@ -139,7 +140,10 @@ def _chosen(archive: Archive, text: str) -> DeadLetter:
         return letters[text if text in letters else found[0]]
     if found:
         raise UsageError(f'several dead letters begin with "{text}": {", ".join(found[:SHOWN])}')
-    raise UsageError(f'there is no dead letter "{text}"{did_you_mean(text, letters, otherwise="there are")}')
+    error = UsageError(f'there is no dead letter "{text}"{did_you_mean(text, letters, otherwise="those that rest:")}')
+    if archive.story(text):
+        error.add_note(f"'clawmesh why {text}' tells what became of it")
+    raise error
 
 
 def _account(archive: Archive, letter: DeadLetter) -> Account:

@@ -27,6 +27,11 @@ def moment(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
+def age(at: float) -> str:
+    """Return for how long something has been there."""
+    return span(max(0.0, time.time() - at))
+
+
 def ago(at: float) -> str:
     """Return how long ago a time was, or how long it will be."""
     seconds = time.time() - at

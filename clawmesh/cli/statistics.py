@@ -11,9 +11,12 @@ from clawmesh.agent.census import Count
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
-from clawmesh.cli.operation import reached
 from clawmesh.cli.phrase import count, size
+from clawmesh.clock import SystemClock
+from clawmesh.cluster.hold import holder, socket_of
+from clawmesh.cluster.joint import open_joint
 from clawmesh.config.location import locate
+from clawmesh.errors import JointError
 from clawmesh.journal.archive import SessionSize
 
 HEAD = ("AGENT", "SESSIONS", "ACTIVE", "WARM", "HIBERNATED", "MEMORY", "EACH", "DISK", "EACH")
@@ -67,8 +70,20 @@ def show(agents: Iterable[str], arguments: argparse.Namespace, console: Console)
 
 async def _processes(arguments: argparse.Namespace, console: Console) -> Sequence[Process]:
     """Ask every worker of the process that has the mesh, if there is one."""
-    async with reached(locate(arguments.config, arguments.data, console.environ).data) as workers:
-        return [convert(await worker.query("statistics"), Process) for worker in workers]
+    data = locate(arguments.config, arguments.data, console.environ).data
+    found = holder(data)
+    processes: list[Process] = []
+    silent: list[str] = []
+    for worker in range(found.workers if found else 0):
+        try:
+            async with open_joint(socket_of(data, worker), SystemClock(), lasting=False) as joint:
+                processes.append(convert(await joint.query("statistics"), Process))
+        except JointError as error:
+            silent.append(f"worker {worker} says nothing: {error}")
+    if processes:  # else it has ended without a word
+        for line in silent:
+            console.error(line)
+    return processes
 
 
 def _tallies(

@@ -108,10 +108,10 @@ def _show_case(case: Case, console: Console) -> None:
 
 
 def _together(case: Case) -> Usage | None:
-    """Return what was used by the message and all that came of it, None where nothing came of it."""
+    """Return what was used by the message and all that came of it, None where nothing that came of it used any."""
     own = case.account.id
-    caused = [each for each in case.kin if own in each.envelope.causes]
-    return sum((each.usage for each in [case.account, *caused]), Usage()) if caused else None
+    caused = sum((each.usage for each in case.kin if own in each.envelope.causes), Usage())
+    return case.account.usage + caused if caused.total_tokens else None
 
 
 def _show_tree(grown: Sequence[tree.Branch], own: Account, console: Console) -> None:
