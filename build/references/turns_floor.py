@@ -61,7 +61,7 @@ async def open_runner(url: str, clock: Clock) -> AsyncIterator[Turn]:
     head = f"POST {parts.path}/chat/completions HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: ".encode()
 
     async def turn(number: int) -> object:
-        _, connection = await loop.create_connection(Connection, parts.hostname, parts.port)
+        _, connection = await loop.create_connection(Connection, parts.hostname or "", parts.port or 80)
         messages: list[Any] = [{"role": "user", "content": QUESTION}]
         while True:
             body = encode({"model": MODEL, "messages": messages, "tools": [TOOL]})
