@@ -124,10 +124,11 @@ class Console:
         for row in [head, *rows] if head else rows:
             padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)] + [row[-1]]
             if row is head:
-                self.print(self.style("  ".join(padded), "dim"))
+                self.print(self.style("  ".join(padded).rstrip(), "dim"))
             else:
                 named = [(styles[cell],) if cell in styles else () for cell in row]
-                self.print("  ".join(self.style(cell, *names) for cell, names in zip(padded, named, strict=True)))
+                cells = (self.style(cell, *names) for cell, names in zip(padded, named, strict=True))
+                self.print("  ".join(cells).rstrip())
 
     def flush(self) -> None:
         """Write out what is buffered; if the reader has gone (`clawmesh … | head`), end this command."""

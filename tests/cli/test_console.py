@@ -49,6 +49,12 @@ def test_tables_line_up() -> None:
     assert output.getvalue() == "A    B          C\na    long cell  x\nbbb  c          y\n"
 
 
+def test_words_with_a_style_get_it_at_a_terminal_and_no_line_ends_in_blanks() -> None:
+    rows, out = [("a", "failed", ""), ("failed b", "ok", "x")], Terminal()
+    Console(out, io.StringIO(), {}).table(rows, styles={"failed": "red"})
+    assert out.getvalue() == "a         \x1b[31mfailed\x1b[0m\nfailed b  ok      x\n"
+
+
 @pytest.mark.parametrize("output", [Terminal, io.StringIO])
 @pytest.mark.parametrize("errors", [Terminal, io.StringIO])
 def test_each_stream_is_cleaned_where_it_is_a_terminal(output: type[io.StringIO], errors: type[io.StringIO]) -> None:
