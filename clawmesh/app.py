@@ -43,6 +43,7 @@ from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
 from clawmesh.journal.journal import open_journal
 from clawmesh.journal.memory import MemoryJournal
+from clawmesh.machine import memory
 from clawmesh.mesh.engine import Engine, Means, open_engine
 from clawmesh.mesh.route import Route, here
 from clawmesh.plugin.folder import Folders
@@ -51,11 +52,15 @@ from clawmesh.plugin.registration import Kind, make
 from clawmesh.plugin.trust import Trust
 from clawmesh.runtime import settle
 
+# What all workers together take of the machine's memory, or of what it leaves us, where nobody says.
+MEMORY_SHARE = 0.8
+
 
 class Seat(Struct, frozen=True):
-    """Which process of the mesh this is: its number, the way to the others, and whether it keeps a journal on disk."""
+    """Which process of the mesh this is, out of how many; the way to the others; whether its journal is on disk."""
 
     worker: int = 0
+    workers: int = 1
     route: Route = here
     durable: bool = True
 
@@ -94,7 +99,8 @@ async def open_app(
     ids = Ids(clock)
     async with _wire(config.http, environ) as transport, _record(config, places, environ, seat, warn) as journal:
         services = Services(transport, clock, ids, SystemRandom(), places.data)
-        sessions = Sessions(journal, clock, config.mesh, lambda agent: config.agents[agent].context.history)
+        room = int(memory() * MEMORY_SHARE / seat.workers)
+        sessions = Sessions(journal, clock, config.mesh, lambda agent: config.agents[agent].context.history, room)
         roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
         agents = {agent.name: agent.topics for agent in config.agents.values()}
         means = Means(clock, ids, journal, warn, seat.route)

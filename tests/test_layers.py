@@ -16,7 +16,7 @@ IGNORED = {"__pycache__", "cache", "dist", "venv", "work", "node_modules"}
 # A file imports from the lines above its own and from its own folder. `clawmesh` is the package itself.
 LAYERS = (
     "version errors secret clock",
-    "ids messages frozen runtime telemetry failpoint",
+    "ids messages frozen runtime telemetry failpoint machine",
     "config codec http",
     "abc",
     "provider hookspecs mesh journal",
@@ -24,7 +24,8 @@ LAYERS = (
     "agent memory guard",
     "plugin",
     "app",
-    "api mcp a2a cluster bench",
+    "api mcp a2a cluster",
+    "bench",
     "cli web",
     "__main__",
 )

@@ -49,14 +49,18 @@ class Session:
 class Sessions:
     """Holds the transcripts of the sessions that are warm, least recently used first.
 
-    `history` says how many messages an agent keeps.
+    `history` says how many messages an agent keeps, `memory` how many bytes the process may hold where the settings do
+    not say.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, settings: MeshSettings, history: Callable[[str], int]) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, settings: MeshSettings, history: Callable[[str], int], memory: int
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._settings = settings
         self._history = history
+        self._limit = settings.max_rss * 1024**2 if settings.max_rss else memory
         self._warm: OrderedDict[Address, Session] = OrderedDict()
         self._long: set[Address] = set()
 
@@ -101,7 +105,7 @@ class Sessions:
                 await anyio.sleep(PAUSE)
 
     async def tidy(self, engine: Engine) -> None:
-        """Hibernate what rests, and what `max_rss` has no room for.
+        """Hibernate what rests, and what there is no room for.
 
         While even that does not bring memory down, the engine lets nothing in from outside.
 
@@ -110,8 +114,7 @@ class Sessions:
         """
         self._save_long(engine)
         left = await self._hibernate(self._resting(engine))
-        if limit := self._settings.max_rss:
-            left += await self._shrink(engine, limit * 1024**2)
+        left += await self._shrink(engine, self._limit)
         if left:
             trim()
 
@@ -149,7 +152,7 @@ class Sessions:
                 if not left:
                     break
         full = resident() > limit
-        engine.gate.hold("memory", f"the process holds more than [mesh] max_rss = {self._settings.max_rss}" * full)
+        engine.gate.hold("memory", f"the process holds more than {limit // 1024**2} MB, its [mesh] max_rss" * full)
         return gone
 
     async def _hibernate(self, addresses: Sequence[Address]) -> int:

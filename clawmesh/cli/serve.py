@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import anyio
 
 from clawmesh.cli.console import Console
-from clawmesh.cli.loop import Interrupt, run
-from clawmesh.cluster.core import cores
+from clawmesh.cli.loop import run
+from clawmesh.cli.main import INTERRUPTED
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
-from clawmesh.cluster.supervisor import DRAINED, READY, STOPS, Supervisor, Tell
+from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, STOPS, Supervisor, Tell
 from clawmesh.config.load import load
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError
+from clawmesh.machine import cores
 from clawmesh.version import VERSION
 
 # A process that was killed a moment ago may still be about to end.
@@ -84,7 +86,7 @@ class Service:
     async def _run(self, place: Place, ready: Callable[[], None], drained: Callable[[], None] | None) -> int:
         """Run until the first stop, drain until the next one; if others may still need us, wait for that one."""
         stops = Stops()
-        with Interrupt(stops.more, again=True).on(*STOPS):
+        with stops.heeded():
             async with open_node(self._config, self._places, self._console.environ, self._console.error, place) as node:
                 ready()
                 await stops.first.wait()
@@ -98,14 +100,35 @@ class Service:
 
 
 class Stops:
-    """Counts how often we were told to end: the first time in peace, the second time at once."""
+    """Counts how often we were told to end: the first time in peace, the second time at once, then without a word."""
 
     def __init__(self) -> None:
         self.first = anyio.Event()
         self.second = anyio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._count = 0
 
-    def more(self) -> None:
-        (self.second if self.first.is_set() else self.first).set()
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Handle the signals that tell us."""
+        heeded = [number for number in (*STOPS, HURRY) if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._handle) for number in heeded}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: object) -> None:
+        self._count = max(self._count + 1, 2 if number == HURRY else 1)
+        if self._count > PATIENCE:
+            os._exit(INTERRUPTED)
+        self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self.first.set()
+        if self._count == PATIENCE:
+            self.second.set()
 
 
 async def _drain(node: Node, stops: Stops) -> None:

@@ -74,7 +74,7 @@ class Access:
         Raises as `clawmesh.mesh.engine.Engine.ask` does, and HeldError where a process holds the data directory and
         does not answer.
         """
-        status = await self.query("status", to.session)
+        status = await self.status(to.session)
         envelope = Envelope(
             id=self.ids.new("env"),
             sender="user",
@@ -107,6 +107,14 @@ class Access:
         if verb not in way.verbs:
             raise UsageError(f'there is no query "{verb}"')
         return await way.verbs[verb](**arguments)
+
+    async def status(self, session: str) -> Any:
+        """Return what `clawmesh.cluster.verb` tells of the process that is home to a session; raises as `query`."""
+        while True:
+            try:
+                return await self.query("status", session)
+            except JointError:
+                continue  # whoever held it has just ended: asking costs nothing
 
     async def drain(self) -> int:
         """Wait for what is under way in this process, if it is the one that has the mesh; return how much is left."""

@@ -76,7 +76,7 @@ async def open_node(
             if other != place.worker:
                 joint = open_joint(socket_of(places.data, other), clock, lasting=True)
                 joints[other] = await stack.enter_async_context(joint)
-        seat = Seat(worker=place.worker, route=route)
+        seat = Seat(place.worker, place.workers, route)
         app = await stack.enter_async_context(open_app(config, places, environ, warn, seat))
         offered = verbs(app, place.worker, place.stop)
         path = socket_of(places.data, place.worker)

@@ -21,11 +21,13 @@ Tell: TypeAlias = Callable[[bytes], None]
 Work: TypeAlias = Callable[[int, Tell], int]
 """What a worker does: takes its number, and what tells the supervisor how far it is; returns its exit code.
 
-It tells READY once. At a SIGTERM it drains, tells DRAINED, and goes on for the others, which may still need it; at the
-next SIGTERM it ends.
+It tells READY once. At a SIGTERM it drains, tells DRAINED, and goes on for the others, which may still need it; at
+HURRY it ends, drained or not.
 """
 
 READY, DRAINED = b"r", b"d"
+# Not SIGTERM again: two of the same kind, one right after the other, are one.
+HURRY = signal.SIGUSR1
 # After this the workers that have not ended are killed.
 DRAIN_SECONDS = 28.0
 # One that lived for so long was in no crash loop.
@@ -151,7 +153,7 @@ class Supervisor:
             self._announced = True
             self._ready()
         if state == DRAINED and not self._ending:
-            os.kill(worker.pid, signal.SIGTERM)  # somebody has told it alone to end
+            os.kill(worker.pid, HURRY)  # somebody has told it alone to end
 
     def _look(self, worker: Worker) -> None:
         """Take note of a worker's end."""
@@ -188,7 +190,7 @@ class Supervisor:
         if self._stops > PATIENCE:
             self._kill()
         for worker in self._running:
-            os.kill(worker.pid, signal.SIGTERM)
+            os.kill(worker.pid, signal.SIGTERM if self._stops == 1 else HURRY)
 
     def _kill(self) -> None:
         for worker in self._running:
@@ -247,7 +249,8 @@ def _detach(parent: int) -> None:
     signal.set_wakeup_fd(-1)
     for each in _heeded():
         signal.signal(each, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which ends us
+    for each in (signal.SIGINT, signal.SIGHUP):  # what the terminal says is for the supervisor, which ends us
+        signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -116,7 +116,8 @@ class MeshSettings(Struct, frozen=True):
     fanout: messages that may come of one cause, all agents together
     mailbox: messages that may wait for one session
     hibernate: how long a session rests before it leaves memory
-    max_rss: megabytes of memory that one process may hold; sessions leave it before that, and then nothing is let in
+    max_rss: megabytes of memory that one process may hold; sessions leave it before that, and at last nothing is let
+        in; by default its share of four fifths of what there is
     workers: processes that 'clawmesh serve' spreads the sessions over; "auto" is one for each core, at most 8
     """
 

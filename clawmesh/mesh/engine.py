@@ -9,7 +9,7 @@ after it.
 from __future__ import annotations
 
 import math
-from asyncio import CancelledError, Future, get_running_loop, timeout
+from asyncio import CancelledError, get_running_loop, timeout
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -24,7 +24,6 @@ from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import (
     BusyError,
     ClawmeshError,
-    ExpiredError,
     FailedError,
     LimitError,
     RefusedError,
@@ -36,6 +35,7 @@ from clawmesh.http.wheel import Wheel
 from clawmesh.ids import Ids
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
+from clawmesh.mesh.ending import CLOSED, expire, interrupted
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.gate import Gate
 from clawmesh.mesh.mailbox import Mailbox, Mailboxes
@@ -51,7 +51,6 @@ from clawmesh.messages import Emit, Message, Report
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
 # How long after its deadline a caller may still hear that an answer has reached the disk.
 GRACE = 5.0
-CLOSED = Outcome(Ending.DEAD, error=FailedError("the mesh was closed before the answer"))
 
 
 class Means(Struct, frozen=True):
@@ -365,7 +364,7 @@ class Engine:
             return delivery.outcome
         waiter = delivery.waiter()
         left = delivery.envelope.deadline - self.clock.monotonic()
-        timer = get_running_loop().call_later(max(0.0, left), _expire, waiter, delivery.envelope)
+        timer = get_running_loop().call_later(max(0.0, left), expire, waiter, delivery.envelope)
         try:
             return await waiter
         finally:
@@ -388,7 +387,7 @@ class Engine:
             delivery.scope.cancel()
         elif delivery.outcome is None:
             self._mailboxes.get(delivery.envelope.to).drop(delivery)
-            self._end(delivery, _interrupted(delivery.envelope, self.clock.monotonic()))
+            self._end(delivery, interrupted(delivery.envelope, self.clock.monotonic()))
 
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
@@ -434,7 +433,7 @@ class Engine:
         finally:
             delivery.scope = None
             if outcome is CLOSED and scope.cancel_called:
-                outcome = _interrupted(delivery.envelope, self.clock.monotonic())
+                outcome = interrupted(delivery.envelope, self.clock.monotonic())
             self._end(delivery, outcome)
 
     async def _handle(self, delivery: Delivery) -> Outcome:
@@ -486,18 +485,6 @@ class Engine:
         """Release what no pump will take any more."""
         for delivery in self._mailboxes.close(FailedError("the mesh is closed")):
             self._end(delivery, CLOSED)
-
-
-def _expire(waiter: Future[Outcome], envelope: Envelope) -> None:
-    if not waiter.done():
-        error = ExpiredError(f"no answer from {envelope.to} before the deadline")
-        waiter.set_result(Outcome(Ending.EXPIRED, error=error))
-
-
-def _interrupted(envelope: Envelope, now: float) -> Outcome:
-    if now >= envelope.deadline:
-        return Outcome(Ending.EXPIRED, error=ExpiredError(f"{envelope.to} did not finish before the deadline"))
-    return Outcome(Ending.DEAD, error=ExpiredError(f"nobody waits any more for the answer of {envelope.to}"))
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ EMPTY = 380
 
 async def test_warm_sessions_and_those_at_work_are_counted_by_agent() -> None:
     journal = MemoryJournal(SystemClock())
-    sessions = Sessions(journal, SystemClock(), MeshSettings(), lambda _: 10)
+    sessions = Sessions(journal, SystemClock(), MeshSettings(), lambda _: 10, 10**12)
     async with mesh(routed(a=echo, b=echo), journal=journal) as engine:
         for name in ("a/1", "a/2", "b/1"):
             await sessions.wake(Address.parse(name))

@@ -60,7 +60,7 @@ async def said(engine: Engine, to: Address = HERE) -> str:
 
 
 def make_sessions(journal: MemoryJournal, clock: ManualClock, **settings: float) -> Sessions:
-    return Sessions(journal, clock, MeshSettings(**settings), lambda agent: 100)  # type: ignore[arg-type]
+    return Sessions(journal, clock, MeshSettings(**settings), lambda agent: 100, 10**12)  # type: ignore[arg-type]
 
 
 async def test_what_rests_leaves_memory_and_wakes_as_it_was() -> None:
@@ -121,7 +121,7 @@ async def test_short_of_memory_sessions_leave_and_nothing_is_let_in() -> None:
         await said(engine)
         await sessions.tidy(engine)
         assert len(sessions) == 0
-        with pytest.raises(BusyError, match=r"\[mesh\] max_rss = 1"):
+        with pytest.raises(BusyError, match=r"more than 1 MB, its .mesh. max_rss"):
             await said(engine)
 
 

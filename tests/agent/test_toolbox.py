@@ -124,7 +124,8 @@ async def test_a_cancelled_task_stays_cancelled() -> None:
         await anyio.sleep_forever()
         return ""
 
-    task = asyncio.create_task(make_toolbox(work).run(make_context(), [ToolCall("1", "work")], make_record()))
+    calls = [ToolCall("1", "work"), ToolCall("2", "work")]
+    task = asyncio.create_task(make_toolbox(work).run(make_context(), calls, make_record()))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from clawmesh.cluster.supervisor import DRAINED, READY, Supervisor, Tell
+from clawmesh.cluster.supervisor import DRAINED, HURRY, READY, Supervisor, Tell
 
 
 def say(text: str) -> None:
@@ -19,7 +19,7 @@ def say(text: str) -> None:
 def work(number: int, tell: Tell) -> int:
     """Wait for SIGTERM, according to the mood."""
     mood = sys.argv[2]
-    stops = {signal.SIGTERM, signal.SIGHUP}
+    stops = {signal.SIGTERM, HURRY}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     say(f"worker {number} is {os.getpid()}")
     if mood == "misfit" and number == 1:
@@ -40,7 +40,7 @@ def work(number: int, tell: Tell) -> int:
             signal.sigwait(stops)
             say(f"worker {number} does not care")
     if mood == "needed" and number == 0:
-        signal.sigtimedwait({signal.SIGTERM}, 0.3)
+        signal.sigtimedwait({HURRY}, 0.3)
         say("worker 0 has drained at last")
     if mood == "mortal" and number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
