@@ -28,7 +28,7 @@ POLL_SECONDS = 0.05
 WORDS = "Tell me what you know about the history of this place, who built it and when, and what has become of it. " * 2
 CONFIG = """
 [mesh]
-hibernate = "6s"
+hibernate = "{rest}s"
 
 [backends.mock]
 type = "openai"
@@ -51,8 +51,13 @@ class Figures(Struct, frozen=True):
 def checks(sessions: int, advance: Advance) -> Iterator[Check]:
     """Measure crowds of a twentieth of the sessions, and yield the figures."""
     with folder() as places, provider() as url:
-        config = CONFIG.format(url=url)
+        config = CONFIG.format(url=url, rest=rest(sessions))
         yield from judged(apart(lambda tell: _figures(config, places, max(1, sessions // 20), tell), advance))
+
+
+def rest(sessions: int) -> int:
+    """Return the seconds after which a session hibernates: enough for a crowd to be measured while it is warm."""
+    return min(6, 1 + sessions // 1000)
 
 
 def judged(figures: Figures) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from clawmesh.bench import endurance, fanout, memory, routing, start, turns
+from clawmesh.bench import endurance, fanout, memory, recovery, routing, scaling, start, turns
 from clawmesh.bench.suite import Advance, Check, Progress
 
 NAME = "mesh"
@@ -29,6 +29,8 @@ PARTS: Sequence[Part] = (
     Part("messages between agents", 14, routing.checks),
     Part("a message to all", 3, fanout.checks),
     Part("memory of sessions", 14, memory.checks),
+    Part("recovery after kill -9", 8, recovery.checks),
+    Part("all cores", 10, scaling.checks),
     Part("rounds on rounds", 6, endurance.checks),
     Part("start, and 10,000 agents", 4, _start),
 )

@@ -198,18 +198,18 @@ class Conversation(asyncio.Protocol):
             self._transport.write(event if self.left else event + ending(b"stop"))
 
     def _stream(self, plan: Plan) -> None:
-        if plan.tool:
+        if plan.interval == 0:
+            self._transport.write(STREAM_HEAD + events(plan))
+        elif plan.tool or plan.chunks == 1:
             self._transport.write(STREAM_HEAD)
-            asyncio.get_running_loop().call_later(plan.chunks * plan.interval, self._call, plan.tool)
-        elif plan.interval == 0:
-            self._transport.write(STREAM_HEAD + chunk(delta(stamp())) * plan.chunks + ending(b"stop"))
+            asyncio.get_running_loop().call_later(plan.chunks * plan.interval, self._burst, plan)
         else:
             self._transport.write(STREAM_HEAD)
             self.left = plan.chunks
             self._pace(plan.interval).join(self)
 
-    def _call(self, tool: str) -> None:
-        self._transport.write(chunk(call(tool)) + ending(b"tool_calls"))
+    def _burst(self, plan: Plan) -> None:
+        self._transport.write(events(plan))
 
     def _answer(self, plan: Plan) -> None:
         message = call(plan.tool) if plan.tool else delta(b" ".join([stamp()] * plan.chunks))
@@ -242,6 +242,13 @@ def call(tool: str) -> bytes:
 
 def chunk(message: bytes, reason: bytes = b"null") -> bytes:
     return framed(EVENT % (message, reason))
+
+
+def events(plan: Plan) -> bytes:
+    """Return all of a stream that comes at once."""
+    if plan.tool:
+        return chunk(call(plan.tool)) + ending(b"tool_calls")
+    return chunk(delta(stamp())) * plan.chunks + ending(b"stop")
 
 
 def ending(reason: bytes) -> bytes:

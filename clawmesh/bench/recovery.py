@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,7 +13,7 @@ from clawmesh.bench.child import killed
 from clawmesh.bench.fixture import folder, opened, run
 from clawmesh.bench.flow import talk
 from clawmesh.bench.provider import Tally, provider
-from clawmesh.bench.start import command
+from clawmesh.bench.service import serving
 from clawmesh.bench.suite import Advance, Check, check
 from clawmesh.config.location import Places
 from clawmesh.errors import ResourceError
@@ -81,9 +79,7 @@ def checks(sessions: int, advance: Advance) -> Iterator[Check]:
     with folder() as places, provider(requests=requests) as url:
         held = CONFIG.format(url=url, hold="true")
         killed(lambda tell: _hold(held, places, sessions, tell), lambda share: advance(share / 2))
-        file = places.data / "clawmesh.toml"
-        file.write_text(CONFIG.format(url=url, hold="false"), encoding="utf-8")
-        yield from judged(_resume(file, sessions, requests))
+        yield from judged(_resume(places, CONFIG.format(url=url, hold="false"), sessions, requests))
 
 
 def judged(figures: Figures) -> Iterator[Check]:
@@ -115,18 +111,13 @@ async def _begin(app: App, turns: int, advance: Advance) -> None:
         advance(1.0)
 
 
-def _resume(file: Path, turns: int, requests: Tally) -> Figures:
+def _resume(places: Places, config: str, turns: int, requests: Tally) -> Figures:
     before = requests.count
     began = time.monotonic()
-    words = [*command(), "serve", "--config", str(file), "--data", str(file.parent)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
-        try:
-            while requests.count - before < turns:
-                if time.monotonic() - began > PATIENCE or process.poll() is not None:
-                    resumed = requests.count - before
-                    raise ResourceError(f"{resumed} of {turns} turns were resumed after {PATIENCE:g} s")
-                time.sleep(POLL_SECONDS)
-            seconds = time.monotonic() - began
-        finally:
-            process.terminate()
+    with serving(places, config) as process:
+        while requests.count - before < turns:
+            if time.monotonic() - began > PATIENCE or process.poll() is not None:
+                raise ResourceError(f"{requests.count - before} of {turns} turns were resumed after {PATIENCE:g} s")
+            time.sleep(POLL_SECONDS)
+        seconds = time.monotonic() - began
     return Figures(turns, seconds, requests.count - before - turns)

@@ -44,9 +44,9 @@ def check(
     return Check(name, round(value, 3), unit, goal, goal is None or value <= goal, beside or {})
 
 
-def at_least(name: str, value: float, unit: str, goal: float) -> Check:
+def at_least(name: str, value: float, unit: str, goal: float, beside: Mapping[str, float] | None = None) -> Check:
     """Return a figure that is to be no less than `goal`."""
-    return Check(name, round(value, 3), unit, goal, value >= goal, least=True)
+    return Check(name, round(value, 3), unit, goal, value >= goal, beside or {}, least=True)
 
 
 def _processor() -> str:

@@ -1,4 +1,8 @@
-"""Many conversations at once: each a turn of two streamed model calls and one tool call, with the journal on disk."""
+"""Many conversations at once, with the journal on disk.
+
+First each is a turn of two streamed model calls, of 200 ms each, and one tool call between them, as quick as they go.
+Then each is one model call that lasts until all of them are under way at the same time.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,13 @@ from clawmesh.bench.child import apart
 from clawmesh.bench.fixture import folder, opened, run
 from clawmesh.bench.flow import talk
 from clawmesh.bench.provider import provider
-from clawmesh.bench.suite import Advance, Check, check
+from clawmesh.bench.suite import Advance, Check, at_least, check
 from clawmesh.config.location import Places
 from clawmesh.runtime import resident
 
 CPU_GOAL = 0.6
 MEMORY_GOAL = 400.0
-# Both calls take 200 ms: the first one's answer is a tool call, the second one's five pieces of text.
-MODEL = "tool:5x40"
+LONGEST = 8000
 WORDS = "What do you find?"
 SAMPLE_SECONDS = 0.05
 CONFIG = """
@@ -31,19 +34,28 @@ base_url = "{url}"
 
 [agents.worker]
 backend = "mock"
-model = "{model}"
+model = "tool:5x40"
 tools = ["look"]
 instructions = "You look things up."
+
+[agents.thinker]
+backend = "mock"
+model = "1x{millis}"
 """
 
 
 class Figures(Struct, frozen=True):
-    """What a crowd of turns took: seconds, processor seconds, KiB each while all were under way, and MiB at most."""
+    """What the turns took: seconds and processor seconds of the quick ones; memory of those that are held.
+
+    `together` is how many were under way at the same time, `kib_each` what each took then, `peak_mib` what the process
+    took at most.
+    """
 
     turns: int
     failures: int
     seconds: float
     cpu_seconds: float
+    together: int
     kib_each: float
     peak_mib: float
 
@@ -51,7 +63,7 @@ class Figures(Struct, frozen=True):
 def checks(sessions: int, advance: Advance) -> Iterator[Check]:
     """Measure, and yield the figures."""
     with folder() as places, provider() as url:
-        config = CONFIG.format(url=url, model=MODEL)
+        config = CONFIG.format(url=url, millis=max(LONGEST // 10, min(LONGEST, sessions)))
         yield from judged(apart(lambda tell: _figures(config, places, sessions, tell), advance))
 
 
@@ -62,6 +74,7 @@ def judged(figures: Figures) -> Iterator[Check]:
     yield check(f"{crowd}: all done after", figures.seconds, "s")
     yield check(f"{crowd}: turns a second", figures.turns / figures.seconds, "")
     yield check(f"{crowd}: CPU each", figures.cpu_seconds / figures.turns * 1000, "ms", CPU_GOAL)
+    yield at_least(f"{crowd}: under way together", figures.together, "", figures.turns)
     yield check(f"{crowd}: peak memory", figures.peak_mib, "MB", MEMORY_GOAL)
     yield check("memory of an active session", figures.kib_each, "KB")
 
@@ -69,34 +82,59 @@ def judged(figures: Figures) -> Iterator[Check]:
 def _figures(config: str, places: Places, sessions: int, advance: Advance) -> Figures:
     async def main() -> Figures:
         async with opened(config, places) as app:
-            return await _crowd(app, sessions, advance)
+            return await _crowds(app, sessions, advance)
 
     return run(main)
 
 
-async def _crowd(app: App, sessions: int, advance: Advance) -> Figures:
-    await talk(app, "worker/warm", WORDS)
-    before = highest = resident()
-    done = failures = 0
-
-    async def one(number: int) -> None:
-        nonlocal done, failures
-        failures += not await talk(app, f"worker/s{number}", WORDS)
-        done += 1
-
-    async def sample() -> None:
-        nonlocal highest
-        while True:
-            highest = max(highest, resident())
-            advance(done / sessions)
-            await asyncio.sleep(SAMPLE_SECONDS)
-
-    sampling = asyncio.create_task(sample())
+async def _crowds(app: App, sessions: int, advance: Advance) -> Figures:
+    quick = Crowd(app, "worker", sessions, lambda share: advance(share / 2))
     started, cpu = time.monotonic(), time.process_time()
-    async with asyncio.TaskGroup() as group:  # whose tasks weigh less: what is weighed is the mesh
-        for number in range(sessions):
-            group.create_task(one(number))
+    await quick.run()
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
-    sampling.cancel()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Figures(sessions, failures, seconds, cpu, (highest - before) / 1024 / sessions, peak)
+    before = resident()
+    held = Crowd(app, "thinker", sessions, lambda share: advance(0.5 + share / 2))
+    await held.run()
+    return Figures(
+        turns=sessions,
+        failures=quick.failures + held.failures,
+        seconds=seconds,
+        cpu_seconds=cpu,
+        together=held.together,
+        kib_each=(held.highest - before) / 1024 / sessions,
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+
+
+class Crowd:
+    """As many sessions of an agent as asked, which all begin a turn at once; `highest` is the most memory seen."""
+
+    def __init__(self, app: App, agent: str, sessions: int, advance: Advance) -> None:
+        self._app = app
+        self._agent = agent
+        self._sessions = sessions
+        self._advance = advance
+        self._done = 0
+        self.failures = 0
+        self.together = 0
+        self.highest = 0
+
+    async def run(self) -> None:
+        """Return when all are done."""
+        await talk(self._app, f"{self._agent}/first", WORDS)
+        sampling = asyncio.create_task(self._sample())
+        async with asyncio.TaskGroup() as group:  # whose tasks weigh less: what is weighed is the mesh
+            for number in range(self._sessions):
+                group.create_task(self._one(number))
+        sampling.cancel()
+
+    async def _one(self, number: int) -> None:
+        self.failures += not await talk(self._app, f"{self._agent}/s{number}", WORDS)
+        self._done += 1
+
+    async def _sample(self) -> None:
+        while True:
+            self.together = max(self.together, self._app.engine.under_way)
+            self.highest = max(self.highest, resident())
+            self._advance(self._done / self._sessions)
+            await asyncio.sleep(SAMPLE_SECONDS)

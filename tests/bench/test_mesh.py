@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from clawmesh.bench import fanout, recovery, routing, turns
+from clawmesh.bench import endurance, fanout, memory, recovery, routing, scaling, turns
 from clawmesh.bench.mesh import Part, run
 from clawmesh.bench.suite import Advance, Check, check
 from clawmesh.bench.watch import Percentiles
+from clawmesh.cluster.home import home
 
-CROWD = turns.Figures(10_000, failures=0, seconds=5.0, cpu_seconds=5.0, kib_each=20.0, peak_mib=300.0)
+CROWD = turns.Figures(10_000, failures=0, seconds=5, cpu_seconds=5, together=10_000, kib_each=20, peak_mib=300)
 WAITS = Percentiles(0.1, 1.0, 2.0)
 LOAD = routing.Load(60_000, failures=0, seconds=2.0, cpu_seconds=2.4, waits=WAITS)
 ROUTES = routing.Figures(LOAD, LOAD, replace(LOAD, admitted=0.5), asks=WAITS)
@@ -44,9 +45,14 @@ def test_turns_are_judged() -> None:
     assert told["10,000 conversations at once: turns a second"].value == 2000
     assert told["10,000 conversations at once: CPU each"].value == 0.5
     assert missed(told.values()) == []
-    bad = replace(CROWD, failures=1, cpu_seconds=7.0, peak_mib=401.0)
+    bad = replace(CROWD, failures=1, cpu_seconds=7.0, together=9999, peak_mib=401.0)
     crowd = "10,000 conversations at once"
-    assert missed(turns.judged(bad)) == [f"{crowd}: failed", f"{crowd}: CPU each", f"{crowd}: peak memory"]
+    assert missed(turns.judged(bad)) == [
+        f"{crowd}: failed",
+        f"{crowd}: CPU each",
+        f"{crowd}: under way together",
+        f"{crowd}: peak memory",
+    ]
 
 
 def test_routing_is_judged() -> None:
@@ -80,3 +86,29 @@ def test_recovery_is_judged() -> None:
         f"{name}: all resumed after",
         f"{name}: replies bought twice",
     ]
+
+
+def test_memory_is_judged() -> None:
+    assert missed(memory.judged(memory.Figures(warm_kib=7.0, hibernated_kib=0.5, left=0))) == []
+    assert len(missed(memory.judged(memory.Figures(warm_kib=7.1, hibernated_kib=0.6, left=1)))) == 3
+
+
+def test_growth_is_the_slope_over_the_rounds() -> None:
+    (growth,) = endurance.judged(endurance.Figures([10_000, 12_000, 11_000, 13_000], messages=10))
+    assert growth.value == 80
+    (growth,) = endurance.judged(endurance.Figures([13_000, 11_000, 12_000, 10_000], messages=10))
+    assert growth.value == 0
+
+
+def test_scaling_is_held_against_bare_processes() -> None:
+    assert missed(scaling.judged(scaling.Figures(gain=1.8, bare=2.0, failures=0))) == []
+    assert missed(scaling.judged(scaling.Figures(gain=1.2, bare=1.3, failures=0))) == []
+    assert missed(scaling.judged(scaling.Figures(gain=1.7, bare=2.0, failures=1))) == [
+        "2 workers beside one: gain",
+        "2 workers beside one: failed",
+    ]
+
+
+def test_workers_are_home_to_as_many_sessions() -> None:
+    found = [home(name, scaling.WORKERS) for name in scaling.names(100)]
+    assert (found.count(0), found.count(1)) == (50, 50)
