@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def chosen(text: str) -> list[str]:
 def prepared(name: str) -> Peer:
     """Prepare a peer, or note why it cannot be measured."""
     try:
-        return PEERS[name]()
+        with redirect_stdout(sys.stderr):  # where the steps of an installation are told; the figures are for stdout
+            return PEERS[name]()
     except StepError as error:
         return Peer(name, reason=str(error).strip().splitlines()[-1])
 
