@@ -15,6 +15,7 @@ PASSING = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError,
 """Faults that may be over in a moment; no other mends itself."""
 BUSY_MILLISECONDS = 5_000
 CACHE_KIB = 8_192
+PIECE = 1 << 20
 
 
 def require_library(version: str) -> None:
@@ -44,6 +45,26 @@ def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Co
     connection.pragma("synchronous", "FULL")
     connection.pragma("wal_autocheckpoint", 0)
     return connection
+
+
+def renew_log(path: str, vfs: str = "") -> None:
+    """Write the write-ahead log that is there once more as it is, before anything is built on it.
+
+    The process that wrote it may have died after a sync failed. Then the system shows what the disk does not have, and
+    brings it there only if it is written again.
+    """
+    try:
+        log = apsw.VFSFile(vfs, f"{path}-wal", [apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_WAL, 0])
+    except apsw.CantOpenError:
+        return  # there is none
+    try:
+        size = log.xFileSize()
+        for offset in range(0, size, PIECE):
+            log.xWrite(log.xRead(min(PIECE, size - offset), offset), offset)
+        if size:
+            log.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        log.xClose()
 
 
 def connect_reading(path: str, vfs: str = "", *, uri: bool = False) -> apsw.Connection:

@@ -12,7 +12,7 @@ import apsw
 from clawmesh.config.location import prepare
 from clawmesh.errors import StorageError
 from clawmesh.journal import schema
-from clawmesh.journal.connection import connect_reading, connect_writing, ours
+from clawmesh.journal.connection import connect_reading, connect_writing, ours, renew_log
 from clawmesh.journal.soundness import require_sound
 
 
@@ -28,6 +28,7 @@ def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS
             _create(path)
         elif unclean:
             _look_through(path)
+        renew_log(str(path))
         with closing(connect_writing(str(path))) as connection:
             found = schema.version(connection, str(path), len(steps))
             if 0 < found < len(steps):

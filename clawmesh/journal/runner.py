@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
@@ -25,6 +26,9 @@ class Runner(Protocol):
 
     def tell(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function on the loop, from within the step."""
+
+    def rest(self, seconds: float) -> None:
+        """Let some time pass within the step."""
 
     async def stop(self) -> None:
         """Return when the step is not running and will not be called again."""
@@ -62,6 +66,9 @@ class ThreadRunner:
     def tell(self, call: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+    def rest(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     async def stop(self) -> None:
         self._stopping = True

@@ -21,6 +21,9 @@ from clawmesh.journal.runner import Runner
 from clawmesh.journal.store import Store
 
 BATCH_ITEMS = 4_096
+GATHER_SECONDS = 0.002
+"""Where several write at once, the next batch waits that long for more: a commit costs as much as dozens of entries."""
+GATHERED = 256
 BATCH_BYTES = 8 << 20
 WAITING_ITEMS = 200_000
 WAITING_BYTES = 256 << 20
@@ -166,6 +169,7 @@ class Writer:
         self._batch_bytes = size
 
     def _written(self) -> None:
+        several = len(self._batch) > 1
         self._next += len(self._batch)
         self._runner.tell(self._committed, self._next - 1, self._batch_bytes)
         self._batch = []
@@ -173,6 +177,8 @@ class Writer:
             self._runner.tell(self._warn, f"the journal {self._store.path} is written again")
             self._trouble, self._pause = "", 0.0
         self._checkpointer.committed()
+        if several and len(self._queue) < GATHERED:
+            self._runner.rest(GATHER_SECONDS)
 
     def _postpone(self, error: apsw.Error, now: float) -> float:
         """Keep everything and try again later; nothing of it is acknowledged until then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, TypeAlias
@@ -50,7 +50,10 @@ class Content:
 
 
 class Disk:
-    """Holds files in memory. `full` refuses new bytes, `failing` is how many of the next syncs fail.
+    """Holds files in memory.
+
+    `full` refuses new bytes, `failing` is how many of the next syncs fail; `touched` is called before anything is
+    written or brought to safety.
 
     A sync that fails loses some of what it should have brought to safety, and no later one brings it there: the
     system has forgotten that it is not safe.
@@ -61,6 +64,7 @@ class Disk:
         self.failing = 0
         self.syncs = 0
         self.written = 0
+        self.touched: Callable[[], None] = _nothing
         self._random = random
         self._files: dict[str, Content] = {}
 
@@ -89,6 +93,7 @@ class Disk:
         return disk
 
     def sync(self, content: Content) -> None:
+        self.touched()
         self.syncs += 1
         if self.failing:
             self.failing -= 1
@@ -144,6 +149,7 @@ class File:
         return bytes(self._content.seen[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        self._disk.touched()
         if self._disk.full and offset + len(data) > len(self._content.seen):
             raise apsw.exception_for(apsw.SQLITE_FULL)
         self._disk.written += len(data)
@@ -178,6 +184,10 @@ class File:
 
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
         return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
+
+
+def _nothing() -> None:
+    return
 
 
 def _apply(content: bytearray, change: Change) -> None:

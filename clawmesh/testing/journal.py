@@ -14,7 +14,7 @@ from clawmesh.clock import Clock
 from clawmesh.failpoint import Failpoints
 from clawmesh.journal import schema
 from clawmesh.journal.checkpointer import Checkpointer
-from clawmesh.journal.connection import connect_writing, ours
+from clawmesh.journal.connection import connect_writing, ours, renew_log
 from clawmesh.journal.journal import SqliteJournal
 from clawmesh.journal.reader import SqliteReader
 from clawmesh.journal.retention import Retention
@@ -47,6 +47,9 @@ class LoopRunner:
         if not self._woken and self._step is not None:
             self._woken = True
             self._plan(self._pause())
+
+    def rest(self, seconds: float) -> None:
+        """Nothing: `pause` says how long the disk takes."""
 
     def tell(self, call: Callable[..., None], *arguments: Any) -> None:
         self._loop.call_soon(call, *arguments)
@@ -121,6 +124,7 @@ async def open_simulated_journal(
 
 
 def _make_ready(vfs: str) -> None:
+    renew_log(PATH, vfs)
     connection = connect_writing(PATH, vfs, alone=True)
     try:
         schema.migrate(connection, schema.version(connection, PATH))
