@@ -45,7 +45,7 @@ def chat(arguments: argparse.Namespace, console: Console) -> int:
     async def main() -> int:
         history = locate(arguments.config, arguments.data, console.environ).data / "chat_history"
         async with opened(arguments, console) as access:
-            agents = (await access.query("status", ""))["agents"]
+            agents = (await access.status(""))["agents"]
             address = _first(agents, arguments.agent, access.ids.new("s"))
             await _Chat(access, console, agents, address).run(history)
         return 0

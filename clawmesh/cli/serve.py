@@ -85,7 +85,7 @@ class Service:
 
     async def _run(self, place: Place, ready: Callable[[], None], drained: Callable[[], None] | None) -> int:
         """Run until the first stop, drain until the next one; if others may still need us, wait for that one."""
-        stops = Stops()
+        stops = Stops(supervised=drained is not None)
         with stops.heeded():
             async with open_node(self._config, self._places, self._console.environ, self._console.error, place) as node:
                 ready()
@@ -95,14 +95,18 @@ class Service:
                     drained()
                     await stops.second.wait()
                 if left := node.app.engine.under_way:
-                    self._console.error(f"{_count(left, 'message')} under way stay in the journal for the next start")
+                    self._console.error(f"{_count(left, 'message')} left in the journal for the next start")
         return 0
 
 
 class Stops:
-    """Counts how often we were told to end: the first time in peace, the second time at once, then without a word."""
+    """Counts how often we were told to end: the first time in peace, the second time at once, then without a word.
 
-    def __init__(self) -> None:
+    A supervisor counts by itself, and says which time it is by the signal.
+    """
+
+    def __init__(self, *, supervised: bool) -> None:
+        self._supervised = supervised
         self.first = anyio.Event()
         self.second = anyio.Event()
         self._loop = asyncio.get_running_loop()
@@ -120,7 +124,10 @@ class Stops:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: object) -> None:
-        self._count = max(self._count + 1, 2 if number == HURRY else 1)
+        if self._supervised:
+            self._count = max(self._count, PATIENCE if number == HURRY else 1)
+        else:
+            self._count += 1
         if self._count > PATIENCE:
             os._exit(INTERRUPTED)
         self._loop.call_soon_threadsafe(self._hear)
