@@ -28,8 +28,9 @@ from steps import BUILD, StepError
 
 FIGURES = BUILD / "figures"
 TURNS = """All turns begin at once. Each is a conversation of its own, with two model calls of 200 ms and a tool call
-between them. ClawMesh streams the answers and journals each step on disk; the others take whole answers and store
-nothing. All but Go, Python and ClawMesh use the OpenAI SDK, here over aiohttp, its quickest client."""
+between them. ClawMesh streams the answers and journals each step on disk, and its memory is what it takes to have all
+under way at the same time; the others take whole answers and store nothing. All but Go, Python and ClawMesh use the
+OpenAI SDK, here over aiohttp, its quickest client."""
 MESSAGES = """Agents pass messages on in chains of eight: first as many as it takes, then half as many a second, whether
 or not those before have ended. ClawMesh journals each message on disk. In LangGraph and agno they go from step to step
 of a workflow, and agno takes one workflow after the other."""

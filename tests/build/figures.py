@@ -16,7 +16,15 @@ LOAD = routing.Load(60_000, failures=0, seconds=2.0, cpu_seconds=2.4, waits=WAIT
 
 def suite(sessions: int, cpu_seconds: float = 5.0) -> Result:
     """Return what the suite `mesh` finds, by its own words."""
-    crowd = turns.Figures(sessions, failures=0, seconds=5.0, cpu_seconds=cpu_seconds, kib_each=20.0, peak_mib=300.0)
+    crowd = turns.Figures(
+        turns=sessions,
+        failures=0,
+        seconds=5.0,
+        cpu_seconds=cpu_seconds,
+        together=sessions,
+        kib_each=20.0,
+        peak_mib=300.0,
+    )
     found: list[Iterable[Check]] = [
         turns.judged(crowd),
         routing.judged(routing.Figures(LOAD, LOAD, LOAD, asks=WAITS)),
