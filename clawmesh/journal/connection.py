@@ -15,7 +15,8 @@ PASSING = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError,
 """Faults that may be over in a moment; no other mends itself."""
 BUSY_MILLISECONDS = 5_000
 CACHE_KIB = 8_192
-PIECE = 1 << 20
+PIECE = 1 << 16
+"""SQLite writes less than 128 KiB at once, and takes twice that for nothing at all: a full disk."""
 
 
 def require_library(version: str) -> None:

@@ -1,0 +1,28 @@
+"""Connections: what is done to the files before anything is built on them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from clawmesh.journal.connection import PIECE, connect_writing, renew_log
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 40])
+def test_a_log_of_any_size_is_written_once_more_as_it_is(tmp_path: Path, pieces: int) -> None:
+    path = str(tmp_path / "journal.db")
+    log = tmp_path / "journal.db-wal"
+    with closing(connect_writing(path)) as connection:
+        connection.execute("CREATE TABLE note(text)")
+        connection.executemany("INSERT INTO note VALUES (?)", [("x" * PIECE,)] * pieces)
+    before = log.read_bytes()
+    assert len(before) > pieces * PIECE
+    renew_log(path)
+    assert log.read_bytes() == before
+
+
+def test_without_a_log_nothing_is_made(tmp_path: Path) -> None:
+    renew_log(str(tmp_path / "journal.db"))
+    assert [*tmp_path.iterdir()] == []
