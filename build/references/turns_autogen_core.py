@@ -6,24 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from autogen_core import AgentId, MessageContext, RoutedAgent, SingleThreadedAgentRuntime, message_handler
-from autogen_core.models import (
-    AssistantMessage,
-    FunctionExecutionResult,
-    FunctionExecutionResultMessage,
-    LLMMessage,
-    ModelFamily,
-    ModelInfo,
-    UserMessage,
-)
+from autogen_core import AgentId, MessageContext, RoutedAgent, SingleThreadedAgentRuntime, message_handler, models
 from autogen_core.tools import FunctionTool
 from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
 
 from client import open_sdk
 from turns import MODEL, QUESTION, Clock, Turn, main
 
-INFO = ModelInfo(
-    vision=False, function_calling=True, json_output=False, structured_output=False, family=ModelFamily.UNKNOWN
+INFO = models.ModelInfo(
+    vision=False, function_calling=True, json_output=False, structured_output=False, family=models.ModelFamily.UNKNOWN
 )
 
 
@@ -39,18 +30,18 @@ class Helper(RoutedAgent):
         super().__init__("helper")
         self._model = model
         self._tool = tool
-        self._messages: list[LLMMessage] = []
+        self._messages: list[models.LLMMessage] = []
 
     @message_handler
     async def answer(self, message: Text, context: MessageContext) -> Text:
-        self._messages.append(UserMessage(content=message.text, source="user"))
+        self._messages.append(models.UserMessage(content=message.text, source="user"))
         while True:
             result = await self._model.create(self._messages, tools=[self._tool])
-            self._messages.append(AssistantMessage(content=result.content, source="helper"))
+            self._messages.append(models.AssistantMessage(content=result.content, source="helper"))
             if isinstance(result.content, str):
                 return Text(result.content)
             done = [
-                FunctionExecutionResult(
+                models.FunctionExecutionResult(
                     content=await self._tool.run_json({}, context.cancellation_token),
                     call_id=call.id,
                     name=call.name,
@@ -58,7 +49,7 @@ class Helper(RoutedAgent):
                 )
                 for call in result.content
             ]
-            self._messages.append(FunctionExecutionResultMessage(content=done))
+            self._messages.append(models.FunctionExecutionResultMessage(content=done))
 
 
 @asynccontextmanager

@@ -14,8 +14,7 @@ import msgspec
 from turns import MODEL, QUESTION, Clock, Turn, main
 
 TOOL = {"type": "function", "function": {"name": "clock", "description": "Tell what time it is."}}
-encode = msgspec.json.encode
-decode = msgspec.json.decode
+encode, decode = msgspec.json.encode, msgspec.json.decode
 
 
 class Connection(asyncio.Protocol):
