@@ -116,7 +116,9 @@ def _resume(places: Places, config: str, turns: int, requests: Tally) -> Figures
     began = time.monotonic()
     with serving(places, config) as process:
         while requests.count - before < turns:
-            if time.monotonic() - began > PATIENCE or process.poll() is not None:
+            if process.poll() is not None:
+                raise ResourceError(f"clawmesh serve ended with exit code {process.returncode}")
+            if time.monotonic() - began > PATIENCE:
                 raise ResourceError(f"{requests.count - before} of {turns} turns were resumed after {PATIENCE:g} s")
             time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - began
