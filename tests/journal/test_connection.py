@@ -24,5 +24,7 @@ def test_a_log_of_any_size_is_written_once_more_as_it_is(tmp_path: Path, pieces:
 
 
 def test_without_a_log_nothing_is_made(tmp_path: Path) -> None:
-    renew_log(str(tmp_path / "journal.db"))
-    assert [*tmp_path.iterdir()] == []
+    path = tmp_path / "journal.db"
+    path.touch()
+    renew_log(str(path))
+    assert [*tmp_path.iterdir()] == [path]
