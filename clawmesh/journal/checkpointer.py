@@ -40,7 +40,8 @@ class Checkpointer:
         written = self._store.written
         if written < self._seen:
             self._seen = 0  # the connection is a new one
-        if written - self._seen < PAGES:
+        again = self._runner is None and self.trouble
+        if written - self._seen < PAGES and not again:
             return
         self._seen = written
         if self._runner is None or self._log > PAGES_AT_MOST:

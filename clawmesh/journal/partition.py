@@ -51,6 +51,16 @@ def move_sessions(folder: Path, workers: int, home: Callable[[str], int]) -> int
     return moved
 
 
+def divided(folder: Path) -> int:
+    """Return among how many journals the sessions in `folder` are divided; 0 where that is not settled.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    text = _read(folder / SETTLED)
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
 @contextmanager
 def _held(path: Path) -> Iterator[apsw.Connection]:
     with Lock(path) as lock, ours(str(path)):

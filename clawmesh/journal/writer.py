@@ -82,7 +82,7 @@ class Writer:
         size = len(item.data)
         if self._taken - self._durable >= WAITING_ITEMS or self._waiting_bytes + size > WAITING_BYTES:
             reason = self.trouble or "the disk does not keep up"
-            raise StorageError(f"too much waits to be written ({self._taken - self._durable} entries): {reason}")
+            raise StorageError(f"too much waits to be written (entries: {self._taken - self._durable}): {reason}")
         self._taken += 1
         self._waiting_bytes += size
         self._queue.append(item)
@@ -114,7 +114,7 @@ class Writer:
         left = self._taken - self._durable
         if left:
             reason = self._closed if self._failure is not None else self.trouble or "the disk does not answer"
-            error = StorageError(f"{left} entries could not be written: {reason}")
+            error = StorageError(f"what was taken last (entries: {left}) could not be written: {reason}")
             self._break(error)
             raise error from self._failure
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 from clawmesh.abc.journal import Entry, Kind, Snapshot
@@ -10,6 +11,7 @@ from clawmesh.clock import Clock, SystemClock
 from clawmesh.errors import StorageError
 from clawmesh.failpoint import Failpoints
 from clawmesh.journal.journal import SqliteJournal, open_journal
+from tests.simulation.loop import LoopClock, VirtualLoop
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -47,6 +49,16 @@ def opened(
         failpoints=failpoints or Failpoints(),
         warn=_refuse if heard is None else heard.append,
     )
+
+
+def lived(main: Callable[[LoopClock], Awaitable[None]]) -> None:
+    """Run in virtual time."""
+
+    async def run() -> None:
+        await main(LoopClock(loop))
+
+    with closing(VirtualLoop()) as loop:
+        loop.run_until_complete(run())
 
 
 def _refuse(text: str) -> None:

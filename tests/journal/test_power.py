@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 
@@ -15,8 +14,8 @@ from clawmesh.abc.journal import Entry, Kind, Snapshot
 from clawmesh.journal.journal import SqliteJournal
 from clawmesh.testing.disk import Disk
 from clawmesh.testing.journal import PATH, open_simulated_journal
-from tests.journal.samples import NOW
-from tests.simulation.loop import LoopClock, VirtualLoop
+from tests.journal.samples import NOW, lived
+from tests.simulation.loop import LoopClock
 
 LATER = [Kind.STEP, Kind.INTENT, Kind.RESULT, Kind.ENDED, Kind.DEAD, Kind.REVIVED]
 
@@ -156,6 +155,9 @@ def test_syncs_that_fail_and_a_disk_that_is_full_lose_nothing(seed: int) -> None
                 await load.write(journal, 60)
                 await journal.durable(len(load.items))
                 tasks.cancel_scope.cancel()
+            disk.full, disk.failing = False, 0
+            await load.write(journal, 1)
+            await journal.durable(len(load.items))
             assert journal.trouble == ""
 
     lived(main)
@@ -212,13 +214,3 @@ def test_life_goes_on_after_each_of_many_losses(seed: int) -> None:
 
     for _ in range(10):
         lived(live)
-
-
-def lived(main: Callable[[LoopClock], Awaitable[None]]) -> None:
-    """Run in virtual time."""
-
-    async def run() -> None:
-        await main(LoopClock(loop))
-
-    with closing(VirtualLoop()) as loop:
-        loop.run_until_complete(run())
