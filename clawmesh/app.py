@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from inspect import isclass
 from pathlib import Path
@@ -43,6 +43,7 @@ from clawmesh.http.transport import Transport, open_transport
 from clawmesh.ids import Ids
 from clawmesh.journal.journal import open_journal
 from clawmesh.journal.memory import MemoryJournal
+from clawmesh.journal.union import UnionJournal
 from clawmesh.machine import memory
 from clawmesh.mesh.engine import Engine, Means, open_engine
 from clawmesh.mesh.route import Route, here
@@ -57,12 +58,16 @@ MEMORY_SHARE = 0.8
 
 
 class Seat(Struct, frozen=True):
-    """Which process of the mesh this is, out of how many; the way to the others; whether its journal is on disk."""
+    """The part of the mesh that this process has.
 
-    worker: int = 0
+    `workers` is how many processes there are, `route` the way to the others. `journals` are the numbers of the files
+    that are this one's, none where nothing is kept on disk; of several, `home` says which has a session.
+    """
+
     workers: int = 1
     route: Route = here
-    durable: bool = True
+    journals: Sequence[int] = (0,)
+    home: Callable[[str], int] = lambda _session: 0
 
 
 class App(Struct, frozen=True):
@@ -114,13 +119,18 @@ async def _record(
     config: Config, places: Places, environ: Mapping[str, str], seat: Seat, warn: Callable[[str], None]
 ) -> AsyncIterator[Journal]:
     clock = SystemClock()
-    if not seat.durable:
+    if not seat.journals:
         yield MemoryJournal(clock)
         return
-    path = prepare(places.data) / "journal" / f"{seat.worker}.db"
+    folder = prepare(places.data) / "journal"
     failpoints = planned(environ.get(VARIABLE, ""))
-    async with open_journal(path, clock=clock, keep=config.journal.keep, failpoints=failpoints, warn=warn) as journal:
-        yield journal
+    async with AsyncExitStack() as stack:
+        parts: list[Journal] = []
+        for number in seat.journals:
+            path, keep = folder / f"{number}.db", config.journal.keep
+            opening = open_journal(path, clock=clock, keep=keep, failpoints=failpoints, warn=warn)
+            parts.append(await stack.enter_async_context(opening))
+        yield parts[0] if len(parts) == 1 else UnionJournal(parts, seat.home)
 
 
 @asynccontextmanager

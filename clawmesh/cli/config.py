@@ -46,7 +46,7 @@ def _opening(config: Config, places: Places, console: Console) -> list[Problem]:
         """Say nothing: what plugins are wrong has been said before."""
 
     async def main() -> None:
-        async with open_app(config, places, console.environ, known, Seat(durable=False)):
+        async with open_app(config, places, console.environ, known, Seat(journals=())):
             pass
 
     try:

@@ -39,8 +39,8 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     wanted = config.mesh.workers
     workers = min(cores(), MOST) if wanted == "auto" else wanted
     with hold(places.data, "serve", workers, wait=HOLD_SECONDS):
-        settle(places.data, workers)
-        service = Service(config, places, console, workers)
+        journals = settle(places.data, workers)
+        service = Service(config, places, console, workers, journals)
         if workers == 1:
             return run(service.alone)
         return Supervisor(service.worker, workers, service.announce, console.error).run()
@@ -49,11 +49,12 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
 class Service:
     """What `serve` does in one process, or in each of several."""
 
-    def __init__(self, config: Config, places: Places, console: Console, workers: int) -> None:
+    def __init__(self, config: Config, places: Places, console: Console, workers: int, journals: int) -> None:
         self._config = config
         self._places = places
         self._console = console
         self._workers = workers
+        self._journals = journals
 
     def announce(self) -> None:
         """Say that the mesh is ready, to people and to systemd."""
@@ -70,13 +71,13 @@ class Service:
 
     async def alone(self) -> int:
         """Be the only process of the mesh."""
-        place = Place(lambda: signal.raise_signal(signal.SIGTERM))
+        place = Place(lambda: signal.raise_signal(signal.SIGTERM), journals=self._journals)
         return await self._run(place, self.announce, None)
 
     def worker(self, number: int, tell: Tell) -> int:
         """Be one of several processes of the mesh."""
         supervisor = os.getppid()
-        place = Place(lambda: os.kill(supervisor, signal.SIGTERM), number, self._workers)
+        place = Place(lambda: os.kill(supervisor, signal.SIGTERM), number, self._workers, self._journals)
         try:
             return run(lambda: self._run(place, lambda: tell(READY), lambda: tell(DRAINED)))
         except ClawmeshError as error:

@@ -188,8 +188,8 @@ class Access:
     @asynccontextmanager
     async def _holding(self) -> AsyncIterator[Node]:
         with hold(self._data, self._verb):
-            await anyio.to_thread.run_sync(settle, self._data, 1)
-            async with self._opener(Place(_unstoppable)) as node:
+            journals = await anyio.to_thread.run_sync(settle, self._data, 1)
+            async with self._opener(Place(_unstoppable, journals=journals)) as node:
                 yield node
 
     def _took(self, node: Node) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,18 +19,27 @@ from clawmesh.cluster.joint import SocketJoint, open_joint
 from clawmesh.cluster.verb import verbs
 from clawmesh.config.location import Places
 from clawmesh.config.model import Config
-from clawmesh.journal.partition import move_sessions
+from clawmesh.journal.partition import divided, move_sessions
 from clawmesh.mesh.address import Address
 
 JOURNAL = "journal"
 
 
 class Place(Struct, frozen=True):
-    """Which of how many workers a process is, and what ends all of them."""
+    """Which of how many workers a process is, and what ends all of them.
+
+    The sessions may be divided among more journals than there are workers: then the only worker has all of them.
+    """
 
     stop: Callable[[], None]
     worker: int = 0
     workers: int = 1
+    journals: int = 1
+
+    @property
+    def own(self) -> Sequence[int]:
+        """Return the numbers of the journals that are this worker's."""
+        return (self.worker,) if self.workers > 1 else range(self.journals)
 
 
 class Node(Struct, frozen=True):
@@ -49,12 +58,17 @@ class Node(Struct, frozen=True):
 
 
 def settle(data: Path, workers: int) -> int:
-    """Bring every session of a data directory to the worker that is its home; return how many moved.
+    """Make sure that each session lies where it is looked for; return among how many journals they are divided.
+
+    Several workers have a journal each, so sessions may have to move; one has all the journals that there are.
 
     Raises:
         StorageError: a journal cannot be read or written.
     """
-    return move_sessions(data / JOURNAL, workers, partial(home, workers=workers))
+    folder = data / JOURNAL
+    journals = workers if workers > 1 else divided(folder) or 1
+    move_sessions(folder, journals, partial(home, workers=journals))
+    return journals
 
 
 @asynccontextmanager
@@ -76,7 +90,7 @@ async def open_node(
             if other != place.worker:
                 joint = open_joint(socket_of(places.data, other), clock, lasting=True)
                 joints[other] = await stack.enter_async_context(joint)
-        seat = Seat(place.worker, place.workers, route)
+        seat = Seat(place.workers, route, place.own, partial(home, workers=place.journals))
         app = await stack.enter_async_context(open_app(config, places, environ, warn, seat))
         offered = verbs(app, place.worker, place.stop)
         path = socket_of(places.data, place.worker)

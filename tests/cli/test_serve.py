@@ -117,8 +117,13 @@ def test_a_served_mesh_is_asked_and_stopped(person: Person, workers: int) -> Non
         pid = server.pid
         assert person.run("stop").stdout == f"clawmesh serve (process {pid}) has ended\n"
         assert server.wait() == ""
-    # What was said is still known.
-    assert "user: And now?" in person.run("chat", f"teller/{LEFT}", stdin="/history\n").stderr
+    # What was said is still known, and goes on, to a command that is alone as well as to the next server.
+    for session in (LEFT, RIGHT):
+        assert "user: And now?" in person.run("chat", f"teller/{session}", stdin="Alone?\n/history\n").stderr
+    with serving(person):
+        for session in (LEFT, RIGHT):
+            assert "user: Alone?" in person.run("chat", f"teller/{session}", stdin="/history\n").stderr
+        person.run("stop")
 
 
 def test_readiness_is_said_as_json_and_to_systemd(person: Person) -> None:
