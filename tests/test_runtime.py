@@ -36,6 +36,26 @@ print(gc.get_freeze_count() > 1000)
     assert said(code) == ["True"]
 
 
+def test_what_young_collections_leave_is_collected_when_it_may_be_much() -> None:
+    code = """
+import gc, weakref
+from clawmesh.runtime import PASSES, THRESHOLDS, collect, tune
+tune()
+class Knot: pass
+knot = Knot()
+knot.own, knot_there = knot, weakref.ref(knot)
+gc.collect(0)
+del knot
+collect()
+print(knot_there() is not None)
+kept = [[] for _ in range(THRESHOLDS[0] * (PASSES + 1))]
+print(knot_there() is not None)
+collect()
+print(knot_there() is None)
+"""
+    assert said(code) == ["True", "True", "True"]
+
+
 def test_loop_is_uvloop_where_there_is_one() -> None:
     code = """
 import anyio, asyncio

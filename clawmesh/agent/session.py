@@ -16,11 +16,13 @@ from clawmesh.errors import StorageError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.engine import Engine
 from clawmesh.messages import Message
-from clawmesh.runtime import resident, trim
+from clawmesh.runtime import collect, resident, trim
 
 TICK = 1.0
 # After a failure.
 PAUSE = 10.0
+# How long a mesh that is never idle may go without a look at all its garbage.
+COLLECT_SECONDS = 600.0
 BATCH = 2000
 WARM = 100_000
 # What a warm session takes besides its transcript: its address, and its place among the others.
@@ -63,6 +65,7 @@ class Sessions:
         self._limit = settings.max_rss * 1024**2 if settings.max_rss else memory
         self._warm: OrderedDict[Address, Session] = OrderedDict()
         self._long: set[Address] = set()
+        self._collected = clock.monotonic()
 
     def __len__(self) -> int:
         return len(self._warm)
@@ -115,6 +118,9 @@ class Sessions:
         self._save_long(engine)
         left = await self._hibernate(self._resting(engine))
         left += await self._shrink(engine, self._limit)
+        if not engine.under_way or self._clock.monotonic() - self._collected >= COLLECT_SECONDS:
+            self._collected = self._clock.monotonic()
+            collect()
         if left:
             trim()
 
