@@ -1,4 +1,4 @@
-"""A plugin for proofs: three tools and a model whose every deed is noted in a ledger, and which do what they are told.
+"""A plugin for proofs: three tools and a model whose every deed is noted in a ledger, and an agent written as code.
 
 What they are told is a plan: the JSON of a `Plan` as the text of a message. The model works off its steps, then says
 what came of them, and which plans it remembers of this session.
@@ -27,8 +27,9 @@ from clawmesh import (
     ToolResult,
     ToolSpec,
     Usage,
+    Verbs,
 )
-from clawmesh.errors import UnreachableError
+from clawmesh.errors import ClawmeshError, UnreachableError
 
 PARAMETERS = {
     "type": "object",
@@ -105,6 +106,36 @@ class Planner:
         seen = tuple(read(request.messages[index]).name for index in plans[:-1])
         account = Account(plan.name, seen, tuple(_results(message) for message in exchange if message.role == "tool"))
         return _said(Message.assistant(msgspec.json.encode(account).decode()), emit)
+
+
+async def clerk(context: Context, message: Message) -> str:
+    """Follow the verbs of a plan, one after the other; deeds are for others."""
+    plan = read(message)
+    results = []
+    for step in plan.steps:
+        results.append(tuple([await _attempt(context.mesh, action) for action in step]))
+    return msgspec.json.encode(Account(plan.name, (), tuple(results))).decode()
+
+
+async def _attempt(mesh: Verbs, action: Action) -> str:
+    if "message" not in action.arguments:
+        return f"failed: a clerk has no {action.tool}"
+    try:
+        return await _done(mesh, action.tool, dict(action.arguments))
+    except ClawmeshError as error:
+        return f"failed: {error}"
+
+
+async def _done(mesh: Verbs, verb: str, arguments: dict[str, Any]) -> str:
+    message = arguments["message"]
+    if verb == "ask_agent":
+        return (await mesh.ask(arguments["agent"], message)).text
+    if verb == "send_agent":
+        return f"sent ({await mesh.send(arguments['agent'], message)})"
+    if verb == "publish":
+        return f"published to {await mesh.publish(arguments['topic'], message)} agents"
+    answers = await mesh.gather(arguments["agents"], message, mode=arguments["mode"])
+    return "\n\n".join(f"{answer.address}: {answer.message.text if answer.message else 'none'}" for answer in answers)
 
 
 def read(message: Message) -> Plan:
@@ -196,3 +227,8 @@ def register_tools() -> Mapping[str, Any]:
 def register_backends() -> Mapping[str, Any]:
     """Offer the model."""
     return {"planner": planner}
+
+
+def register_agents() -> Mapping[str, Any]:
+    """Offer the agent written as code."""
+    return {"clerk": clerk}

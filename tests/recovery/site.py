@@ -20,13 +20,15 @@ backend = "planner"
 model = "planner"
 tools = ["charge", "book", "look"]
 peers = ["*"]
+topics = ["news"]
 limits = {{ seconds = 60 }}
 
 [agents.ann]
 [agents.ben]
-topics = ["news"]
 [agents.cho]
-topics = ["news"]
+
+[agents.dan]
+type = "clerk"
 
 [backends.planner]
 type = "planner"

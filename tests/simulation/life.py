@@ -22,14 +22,15 @@ from clawmesh.config.model import AgentConfig, Limits, MeshSettings
 from clawmesh.config.source import Place, Source
 from clawmesh.failpoint import Failpoints
 from clawmesh.ids import Ids
-from clawmesh.mesh.engine import CLOSED, Engine, Means, open_engine
+from clawmesh.mesh.ending import CLOSED
+from clawmesh.mesh.engine import Engine, Means, open_engine
 from clawmesh.mesh.record import read_accepted
 from clawmesh.testing.journal import open_simulated_journal
-from tests.recovery.shop import Deed, Note, Planner, read
+from tests.recovery.shop import Deed, Note, Planner, clerk, read
+from tests.recovery.traffic import CLERK, MODELS, TEAM, TOPIC
+from tests.recovery.witness import Witness
 from tests.simulation.loop import LoopClock
 from tests.simulation.storage import Storage
-from tests.simulation.traffic import CLERK, MODELS, TEAM, TOPIC, clerk
-from tests.simulation.witness import Witness
 
 T = TypeVar("T")
 DRAIN = 30.0
@@ -154,9 +155,9 @@ class Life:
                 steps = sum(entry.kind is Kind.STEP for entry in story)
                 self._world.witness.own(self.number, to, read(message).name, steps)
             ids = Ids(clock, Random(self._world.random.getrandbits(64)))
-            sessions = Sessions(journal, clock, SETTINGS, lambda _agent: 200)
+            sessions = Sessions(journal, clock, SETTINGS, lambda _agent: 200, 10**15)
             roster = Roster(self._parts(sessions, ids))
-            topics = {name: ((TOPIC,) if name != CLERK else ()) for name in TEAM}
+            topics = dict.fromkeys(TEAM, (TOPIC,))
             means = Means(clock, ids, journal, self._warn)
             async with (
                 open_engine(roster.handle, topics, SETTINGS, means) as engine,

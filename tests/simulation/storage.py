@@ -9,18 +9,15 @@ from random import Random
 import apsw
 
 from clawmesh.abc.journal import Entry
-from clawmesh.journal import row
 from clawmesh.testing.disk import Disk
 from clawmesh.testing.journal import PATH
-
-LOG = "SELECT envelope, kind, at, session, key, data FROM entry ORDER BY seq"
-PENDING = "SELECT envelope FROM pending"
+from tests.recovery.log import read_log
 
 
 class Storage:
     """Holds the disk of the moment. `shaken` is called before the process that has it writes or syncs anything.
 
-    `troubled` says that the disk has been full or failing since it was last healed.
+    `troubled` says that the disk has been full or failing, and no process has begun since it was healed.
     """
 
     def __init__(self, random: Random, shaken: Callable[[], None]) -> None:
@@ -44,16 +41,17 @@ class Storage:
         self.disk.failing, self.troubled = syncs, True
 
     def heal(self) -> None:
-        self.disk.full, self.disk.failing, self.troubled = False, 0, False
+        self.disk.full, self.disk.failing = False, 0
+
+    def forget(self) -> None:
+        """Hear that a process begins, for which old trouble is no excuse."""
+        self.troubled = self.disk.full or self.disk.failing > 0
 
     def read(self) -> tuple[Sequence[Entry], list[str]]:
-        """Return everything that is in the journal, and what is wrong with it at the end of all."""
+        """Return everything that is in the journal, and what is wrong with it when all work is done."""
         with self.disk.mounted() as vfs, closing(apsw.Connection(PATH, vfs=vfs)) as connection:
             connection.pragma("locking_mode", "EXCLUSIVE")
-            faults = [f"{id} is still pending" for (id,) in connection.execute(PENDING)]
-            if (found := connection.pragma("integrity_check")) != "ok":
-                faults.append(f"the journal is damaged: {found}")
-            return [row.entry(each) for each in connection.execute(LOG)], faults
+            return read_log(connection)
 
 
 def _nothing() -> None:

@@ -18,13 +18,13 @@ from clawmesh.mesh.address import Address
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Outcome
 from clawmesh.messages import Message
+from tests.recovery.checker import Checker
 from tests.recovery.shop import Plan
-from tests.simulation.checker import Checker
+from tests.recovery.traffic import TEAM, Traffic
+from tests.recovery.witness import Deed, Wish, Witness
 from tests.simulation.life import GoneError, Life
 from tests.simulation.loop import LoopClock, VirtualLoop
 from tests.simulation.storage import Storage
-from tests.simulation.traffic import TEAM, Traffic
-from tests.simulation.witness import Deed, Wish, Witness
 
 T = TypeVar("T")
 FAILPOINTS = ("journal.begin", "journal.commit", "journal.committed", "journal.checkpoint", "journal.checkpointed")
@@ -113,6 +113,7 @@ class World:
                 if not waiter.done():
                     waiter.set_result(life)
             self._born.clear()
+            self.storage.forget()
             await life.run()
             if isinstance(life.failure, StorageError) and self.storage.troubled:
                 life.failure = None  # as it must be: whoever watches over it starts it again

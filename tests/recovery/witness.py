@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from clawmesh.mesh.envelope import Outcome
 
+KNOWN_BY_KEY = ""
+"""Instead of an id: the caller knows its message by its key alone."""
+
 
 class Deed(Struct, frozen=True):
     """An effect in the world, in the process's life number `life`; for a model call `name` is `model`."""

@@ -1,16 +1,10 @@
-"""What goes on in a simulated mesh: the plans that agents get, and an agent written as code that follows them, too."""
+"""What goes on in a mesh under proof: the plans that its agents get."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
-import msgspec
-
-from clawmesh.abc.context import Context, Verbs
-from clawmesh.errors import ClawmeshError
-from clawmesh.messages import Message
-from tests.recovery.shop import Account, Action, Plan, read
+from tests.recovery.shop import Action, Plan
 
 MODELS = ("ann", "ben", "cho")
 CLERK = "dan"
@@ -49,31 +43,3 @@ class Traffic:
             return Action(verb, {"agents": asked, "mode": mode, "message": Plan(name).text})
         other = self._random.choice(others)
         return Action(verb, {"agent": other, "message": self.plan(name, other, level + 1).text})
-
-
-async def clerk(context: Context, message: Message) -> str:
-    """Follow a plan of nothing but verbs, one after the other."""
-    plan = read(message)
-    results = []
-    for step in plan.steps:
-        results.append(tuple([await _said(context.mesh, action) for action in step]))
-    return msgspec.json.encode(Account(plan.name, (), tuple(results))).decode()
-
-
-async def _said(mesh: Verbs, action: Action) -> str:
-    try:
-        return await _done(mesh, action.tool, dict(action.arguments))
-    except ClawmeshError as error:
-        return f"failed: {error}"
-
-
-async def _done(mesh: Verbs, verb: str, arguments: dict[str, Any]) -> str:
-    message = arguments["message"]
-    if verb == "ask_agent":
-        return (await mesh.ask(arguments["agent"], message)).text
-    if verb == "send_agent":
-        return f"sent ({await mesh.send(arguments['agent'], message)})"
-    if verb == "publish":
-        return f"published to {await mesh.publish(arguments['topic'], message)} agents"
-    answers = await mesh.gather(arguments["agents"], message, mode=arguments["mode"])
-    return "\n\n".join(f"{answer.address}: {answer.message.text if answer.message else 'none'}" for answer in answers)

@@ -13,8 +13,8 @@ from clawmesh.mesh.envelope import Ending, Outcome
 from clawmesh.mesh.record import Accepted, Ended, pack_outcome, read_accepted, read_ended
 from clawmesh.messages import Message
 from tests.recovery.shop import Account, Plan
-from tests.simulation.traffic import CLERK
-from tests.simulation.witness import Witness
+from tests.recovery.traffic import CLERK
+from tests.recovery.witness import KNOWN_BY_KEY, Witness
 
 
 class Life(Struct, frozen=True):
@@ -62,6 +62,7 @@ class Checker:
             *self._unsafe(),
             *self._idempotent(),
             *self._purchases(),
+            *self._repurchases(),
             *self._accounts(),
         ]
 
@@ -97,7 +98,7 @@ class Checker:
                 if told or promised or wish.sure:
                     yield f"{wish.name} is not in the journal; promised {promised}, told {told}"
                 continue
-            if set(promised) - {life.envelope.id}:
+            if set(promised) - {life.envelope.id, KNOWN_BY_KEY}:
                 yield f"{wish.name} is {life.envelope.id}, promised as {promised}"
             yield from self._told(wish.name, life, told)
 
@@ -163,6 +164,19 @@ class Checker:
             for life, session, name, steps in owned:
                 if deed.life >= life and (session, name) == (deed.arguments["session"], plan) and int(step) < steps:
                     yield f"{deed.key} of {session} was bought again in life {deed.life}: the journal had {steps} steps"
+
+    def _repurchases(self) -> Iterator[str]:
+        """A reply whose calls were made was in the journal by then, and is never bought again."""
+        made: dict[tuple[str, str], int] = {}
+        for deed in self._witness.deeds:
+            if deed.name in ("charge", "book"):
+                item, _, session = deed.arguments["item"].partition("@")
+                plan, _, number = item.rpartition(".")
+                made[session, plan] = max(made.get((session, plan), 0), int(number[0]))
+            elif deed.name == "model":
+                plan, _, number = deed.key.rpartition("#")
+                if int(number) <= made.get((deed.arguments["session"], plan), -1):
+                    yield f"{deed.key} of {deed.arguments['session']} was bought again after its calls were made"
 
     def _accounts(self) -> Iterator[str]:
         """Every answer answers its plan, and tells of deeds that were done."""
