@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -34,3 +36,19 @@ def test_the_mesh_is_measured(person: Person) -> None:
     ):
         assert (found[name].value, found[name].goal, found[name].ok) == (0, 0, True), name
     assert [line for line in done.stderr.splitlines() if not line.startswith("measuring ")] == []
+
+
+def test_an_interrupt_leaves_nothing_behind(person: Person, tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    command = [str(person.executable), "bench", "--sessions", "50"]
+    environ = {**person.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, cwd=person.folder, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert [process.stderr.readline() for _ in range(2)] == [
+            "measuring conversations at once\n",
+            "measuring messages between agents\n",
+        ]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert [*folder.iterdir()] == []
