@@ -32,7 +32,7 @@ T = TypeVar("T")
 Opener: TypeAlias = Callable[[Place], AbstractAsyncContextManager[Node]]
 """Opens the mesh in this process."""
 
-# For how long a process may hold the directory without answering; it may have to open a large journal first.
+# Whoever holds the directory may have to open a large journal first.
 PATIENCE = 60.0
 PAUSE = 0.02
 # The process that has the message says by itself that its deadline has passed; only if it is silent do we.
@@ -51,11 +51,12 @@ class Kept:
 class Access:
     """Made by `open_access`."""
 
-    def __init__(self, data: Path, verb: str, opener: Opener, tasks: TaskGroup) -> None:
+    def __init__(self, data: Path, verb: str, opener: Opener, tasks: TaskGroup, patience: float) -> None:
         self._data = data
         self._verb = verb
         self._opener = opener
         self._tasks = tasks
+        self._patience = patience
         self._clock = SystemClock()
         self._node: Node | None = None
         self._holder: Holder | None = None
@@ -151,7 +152,7 @@ class Access:
 
     async def _way(self, session: str) -> Node | SocketJoint:
         """Return what leads to a session: this process itself, or a connection to the one that has it."""
-        until = self._clock.monotonic() + PATIENCE
+        until = self._clock.monotonic() + self._patience
         while self._node is None:
             try:
                 if joint := await self._joint(session):
@@ -247,14 +248,17 @@ def _unstoppable() -> None:
 
 
 @asynccontextmanager
-async def open_access(data: Path, verb: str, opener: Opener, warn: Callable[[str], None]) -> AsyncIterator[Access]:
+async def open_access(
+    data: Path, verb: str, opener: Opener, warn: Callable[[str], None], *, patience: float = PATIENCE
+) -> AsyncIterator[Access]:
     """Give access to the mesh of a data directory; nothing is opened before it is needed.
 
     If that makes this process the one that has the mesh, it is drained at the end; `warn` hears what is left then.
+    `patience` is for how many seconds a process may hold the directory without answering.
     """
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        access = Access(data, verb, opener, tasks)
+        access = Access(data, verb, opener, tasks, patience)
         try:
             yield access
             if left := await access.drain():

@@ -73,6 +73,11 @@ class Door:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def told(self) -> None:
+        """Wait until everybody has been told what became of what they handed in."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def end(self) -> None:
         """End every connection; what came in goes on without it."""
         for guest in [*self.guests]:

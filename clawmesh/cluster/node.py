@@ -55,6 +55,7 @@ class Node(Struct, frozen=True):
         self.app.engine.gate.hold("ending", "the process is ending")
         with anyio.move_on_after(seconds):
             await self.app.engine.drained()
+            await self.door.told()
 
 
 def settle(data: Path, workers: int) -> int:
