@@ -67,13 +67,18 @@ class MemoryJournal:
             self._pending[entry.envelope] = None
             self._tails.setdefault(entry.session, {})[entry.envelope] = None
             if entry.key:
-                self._keys[entry.key] = entry
-                _bound(self._keys, self._bound)
+                self._note(entry)
         elif entry.kind is Kind.ENDED:
             self._pending.pop(entry.envelope, None)
             self._ended[entry.envelope] = None
             if len(self._ended) > self._bound:
                 self._forget(next(iter(self._ended)))
+
+    def _note(self, entry: Entry) -> None:
+        first = self._keys.get(entry.key)
+        if first is None or first.at < entry.at - INTAKE_SECONDS:
+            self._keys[entry.key] = entry
+            _bound(self._keys, self._bound)
 
     def _keep(self, snapshot: Snapshot) -> None:
         """Take the snapshot in the place of the stories that it holds."""

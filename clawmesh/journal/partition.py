@@ -11,6 +11,7 @@ import apsw
 
 from clawmesh.config.location import prepare
 from clawmesh.errors import StorageError
+from clawmesh.failpoint import Failpoints
 from clawmesh.journal.connection import close_tidily, connect_writing, ours
 from clawmesh.journal.file import make_ready
 from clawmesh.journal.lock import Lock
@@ -21,7 +22,7 @@ GROUP = 500
 """Sessions that are moved in one transaction."""
 
 
-def move_sessions(folder: Path, workers: int, home: Callable[[str], int]) -> int:
+def move_sessions(folder: Path, workers: int, home: Callable[[str], int], failpoints: Failpoints | None = None) -> int:
     """Bring every session in `folder`, which holds `0.db`, `1.db` and so on, to its home; return how many moved.
 
     To be called while no worker runs. It may die at any moment: the next call goes on.
@@ -42,7 +43,7 @@ def move_sessions(folder: Path, workers: int, home: Callable[[str], int]) -> int
         for number in found:
             with ours(str(paths[number])):
                 for target, sessions in _strangers(connections[number], number, home).items():
-                    _move(connections[number], paths[target], sessions)
+                    _move(connections[number], paths[target], sessions, failpoints or Failpoints())
                     moved += len(sessions)
     for number in found:
         if number >= workers:
@@ -87,7 +88,7 @@ def _strangers(connection: apsw.Connection, number: int, home: Callable[[str], i
     return strangers
 
 
-def _move(connection: apsw.Connection, target: Path, sessions: Sequence[str]) -> None:
+def _move(connection: apsw.Connection, target: Path, sessions: Sequence[str], failpoints: Failpoints) -> None:
     connection.execute("ATTACH ? AS target", (str(target),))
     connection.execute(TABLES)
     ahead = connection.execute(AHEAD).get
@@ -96,9 +97,12 @@ def _move(connection: apsw.Connection, target: Path, sessions: Sequence[str]) ->
         group = sessions[start : start + GROUP]
         connection.executemany("INSERT INTO temp.moving VALUES (?)", [(session,) for session in group])
         for step in (COPY, DROP):
+            failpoints.hit("journal.move")
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(step, {"ahead": ahead})
+            failpoints.hit("journal.moving")
             connection.execute("COMMIT")
+            failpoints.hit("journal.moved")
     connection.wal_checkpoint("target")
     connection.execute("DETACH target")
 
