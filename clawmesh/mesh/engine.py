@@ -9,7 +9,7 @@ after it.
 from __future__ import annotations
 
 import math
-from asyncio import CancelledError, get_running_loop, timeout
+from asyncio import get_running_loop, timeout
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -26,7 +26,6 @@ from clawmesh.errors import (
     ClawmeshError,
     FailedError,
     LimitError,
-    RefusedError,
     RingError,
     StorageError,
     UsageError,
@@ -38,6 +37,7 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.ending import CLOSED, expire, interrupted
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.gate import Gate
+from clawmesh.mesh.handling import outcome_of
 from clawmesh.mesh.mailbox import Mailbox, Mailboxes
 from clawmesh.mesh.observer import Observer, Observers
 from clawmesh.mesh.pump import Pumps
@@ -207,16 +207,15 @@ class Engine:
             delivery.joint, delivery.again = joint, again
             await joint.deliver(delivery)
             return delivery
-        mailbox = self._mailboxes.get(envelope.to)
-        self._live.enter(delivery)
-        reserved = mailbox.full
-        try:
-            if reserved:
+        mailbox, reserved = self._mailboxes.get(envelope.to), False
+        if mailbox.full:
+            self._live.enter(delivery)
+            try:
                 await self._mailboxes.room(envelope.to, envelope.deadline - self.clock.monotonic())
-            self._accept(delivery, mailbox, reserved=reserved)
-        except BaseException:
-            self._live.exit(envelope)
-            raise
+            finally:
+                self._live.exit(envelope)
+            reserved = True
+        self._accept(delivery, mailbox, reserved=reserved)
         return delivery
 
     def append(self, entry: Entry) -> int:
@@ -266,7 +265,6 @@ class Engine:
         if mailbox.full:
             return None
         delivery = Delivery(envelope)
-        self._live.enter(delivery)
         self._accept(delivery, mailbox, reserved=False)
         return delivery
 
@@ -408,7 +406,13 @@ class Engine:
         envelope = delivery.envelope
         data, key = pack_envelope(envelope, self.clock), scoped(envelope) if envelope.key else ""
         entry = Entry(Kind.ACCEPTED, envelope.id, self.clock.now(), data, str(envelope.to), key)
-        delivery.accepted = self.append(entry)
+        try:
+            delivery.accepted = self.append(entry)
+        except StorageError:
+            mailbox.give_back(reserved=reserved)
+            self._mailboxes.tidy(envelope.to, mailbox)
+            raise
+        self._live.enter(delivery)
         self._queue(delivery, mailbox, reserved=reserved)
         if not mailbox.active:
             self._pumps.lend(envelope.to, mailbox)
@@ -429,32 +433,17 @@ class Engine:
                 scope.cancel()
             else:
                 with scope:
-                    outcome = await self._handle(delivery)
+                    outcome = await outcome_of(delivery, self._answer)
         finally:
             delivery.scope = None
             if outcome is CLOSED and scope.cancel_called:
                 outcome = interrupted(delivery.envelope, self.clock.monotonic())
             self._end(delivery, outcome)
 
-    async def _handle(self, delivery: Delivery) -> Outcome:
-        to = delivery.envelope.to
-        try:
-            if delivery.counted:
-                await self.journal.durable(self.append(Entry(Kind.TAKEN, delivery.envelope.id, delivery.taken)))
-            message, report = await self._handler(self, delivery)
-        except RefusedError as error:
-            return Outcome(Ending.REFUSED, error=error)
-        except ClawmeshError as error:
-            return Outcome(Ending.FAILED, error=error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a coded agent may raise anything; the mesh goes on
-            failure = FailedError(f"{to} raised {type(error).__name__}: {error}")
-            failure.__cause__ = error
-            return Outcome(Ending.FAILED, error=failure)
-        except CancelledError:
-            # Ours goes on from here; one that a task of the agent's own was cancelled with is that agent's failure.
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            return Outcome(Ending.FAILED, error=FailedError(f"{to} raised CancelledError"))
-        return Outcome(Ending.ANSWERED, message, report)
+    async def _answer(self, delivery: Delivery) -> tuple[Message, Report]:
+        if delivery.counted:
+            await self.journal.durable(self.append(Entry(Kind.TAKEN, delivery.envelope.id, delivery.taken)))
+        return await self._handler(self, delivery)
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         envelope = delivery.envelope

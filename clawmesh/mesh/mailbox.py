@@ -54,10 +54,11 @@ class Mailbox:
         self.reserved -= reserved
         self.queue.append(delivery)
 
-    def give_back(self) -> None:
-        """Return a reserved place that is not wanted any more."""
-        self.reserved -= 1
-        self._pass_on()
+    def give_back(self, *, reserved: bool = True) -> None:
+        """Return a place that is not wanted any more, if one was reserved."""
+        if reserved:
+            self.reserved -= 1
+            self._pass_on()
 
     def close(self, error: ClawmeshError) -> None:
         """Let nobody wait any longer."""

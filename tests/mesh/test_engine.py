@@ -5,6 +5,8 @@ import asyncio
 import anyio
 import pytest
 
+from clawmesh.abc.journal import Entry, Kind, Snapshot
+from clawmesh.clock import SystemClock
 from clawmesh.config.model import MeshSettings
 from clawmesh.errors import (
     ClawmeshError,
@@ -12,9 +14,11 @@ from clawmesh.errors import (
     FailedError,
     FullError,
     LimitError,
+    StorageError,
     ToolError,
     UsageError,
 )
+from clawmesh.journal.memory import MemoryJournal
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
@@ -313,3 +317,43 @@ async def test_whoever_waits_for_room_hears_that_the_mesh_is_closed() -> None:
             tasks.start_soon(one, engine)
             await anyio.wait_all_tasks_blocked()
     assert errors == ["the mesh is closed"]
+
+
+async def test_what_the_journal_does_not_take_leaves_no_trace() -> None:
+    """Not even where it waited for room: its place is the next one's."""
+    go = anyio.Event()
+
+    class Full(MemoryJournal):
+        full = False
+
+        def append(self, item: Entry | Snapshot) -> int:
+            if self.full and isinstance(item, Entry) and item.kind is Kind.ACCEPTED:
+                raise StorageError("the disk is full")
+            return super().append(item)
+
+    async def handle(_engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
+        await go.wait()
+        return answer(delivery.envelope.message.text)
+
+    journal, refused = Full(SystemClock()), []
+
+    async def refusing(engine: Engine) -> None:
+        try:
+            await ask(engine, "a")
+        except StorageError as error:
+            refused.append(str(error))
+
+    async with mesh(handle, settings=MeshSettings(mailbox=1), journal=journal) as engine:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(ask, engine, "a")
+                await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(refusing, engine)
+            await anyio.wait_all_tasks_blocked()
+            journal.full = True
+            go.set()
+        assert refused == ["the disk is full"]
+        assert engine.under_way == 0
+        journal.full = False
+        assert (await ask(engine, "a", "again")).message == Message.assistant("again")
+        assert list(engine.at_work()) == []
