@@ -69,6 +69,11 @@ class Seat(Struct, frozen=True):
     journals: Sequence[int] = (0,)
     home: Callable[[str], int] = lambda _session: 0
 
+    @property
+    def first(self) -> bool:
+        """Whether this is the only process, or the first of several."""
+        return 0 in self.journals or not self.journals
+
 
 class App(Struct, frozen=True):
     """A mesh that runs, and what it was made from."""
@@ -97,9 +102,11 @@ async def open_app(
         PluginError: a plugins folder cannot be read.
         StorageError: the journal cannot be opened, or another process has it.
     """
-    loaded = load_plugins(config, places, warn)
+    # All workers see the same; one says it.
+    loaded = load_plugins(config, places, warn if seat.first else _ignore)
     for warning in _checked(config, loaded, environ):
-        warn(warning)
+        if seat.first:
+            warn(warning)
     clock = SystemClock()
     ids = Ids(clock)
     async with _wire(config.http, environ) as transport, _record(config, places, environ, seat, warn) as journal:
@@ -146,6 +153,10 @@ async def _tended(sessions: Sessions, engine: Engine, warn: Callable[[str], None
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+def _ignore(_text: str) -> None:
+    """Hear what another process says."""
 
 
 def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) -> Loaded:

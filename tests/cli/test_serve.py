@@ -156,6 +156,13 @@ def test_what_is_wrong_is_said_once(duo: Person) -> None:
     assert duo.run("serve", code=2).stderr.count("there is no backend") == 1
 
 
+def test_a_plugin_that_is_not_trusted_is_told_of_once(duo: Person) -> None:
+    (duo.folder / "plugins" / "stranger.py").write_text("")
+    with serving(duo) as server:
+        duo.run("stop")
+        assert server.wait().count("plugin stranger is untrusted") == 1
+
+
 def test_agents_reach_each_other_across_workers(duo: Person) -> None:
     with serving(duo):
         for here, there in ((LEFT, RIGHT), (RIGHT, LEFT)):
