@@ -135,7 +135,8 @@ def _letters(arguments: argparse.Namespace, console: Console) -> Sequence[DeadLe
 
 def _chosen(archive: Archive, text: str) -> DeadLetter:
     letters = {letter.envelope: letter for letter in archive.dead(MOST)}
-    found = [id for id in letters if id.startswith((text, f"env_{text}"))]
+    # An empty text, as of a script's variable that is not set, is no beginning of an id.
+    found = [id for id in letters if text and id.startswith((text, f"env_{text}"))]
     if text in letters or len(found) == 1:
         return letters[text if text in letters else found[0]]
     if found:

@@ -113,18 +113,24 @@ def _talk(verbs: Any, shared: Parser) -> None:
 
 def _journal(verbs: Any, shared: Parser) -> None:
     why = _add(verbs, "why", "clawmesh.cli.why:why", "tell what became of a message or a session, and why", [shared])
-    why.add_argument("id", metavar="ID", help="a message's id or the beginning of it, or a session: agent/session")
+    why.add_argument(
+        "id", type=_text, metavar="ID", help="a message's id or the beginning of it, or a session: agent/session"
+    )
     dead = _group(verbs, "dead", "look at what failed and nobody was told of, send it again, or discard it", shared)
     list_ = _add(dead, "list", "clawmesh.cli.dead:list_", "list the dead letters", [shared])
-    list_.add_argument("--agent", metavar="NAME", default="", help="only those of this agent")
+    list_.add_argument("--agent", type=_text, metavar="NAME", default="", help="only those of this agent")
     show = _add(dead, "show", "clawmesh.cli.dead:show", "show a dead letter whole", [shared])
-    show.add_argument("id", metavar="ID")
+    show.add_argument("id", type=_text, metavar="ID")
     redrive = _add(dead, "redrive", "clawmesh.cli.dead:redrive", "send dead letters again", [shared])
     discard = _add(dead, "discard", "clawmesh.cli.dead:discard", "take dead letters away for good", [shared])
     for parser in (redrive, discard):
-        parser.add_argument("ids", metavar="ID", nargs="*", help="ids of dead letters, or the beginnings of them")
+        parser.add_argument(
+            "ids", type=_text, metavar="ID", nargs="*", help="ids of dead letters, or the beginnings of them"
+        )
         parser.add_argument("--all", action="store_true", help="all of them")
-        parser.add_argument("--agent", metavar="NAME", default="", help="with --all: only those of this agent")
+        parser.add_argument(
+            "--agent", type=_text, metavar="NAME", default="", help="with --all: only those of this agent"
+        )
     discard.add_argument("--yes", action="store_true", help="do not ask first")
 
 

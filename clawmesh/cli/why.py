@@ -56,14 +56,14 @@ def identify(archive: Archive, text: str) -> str:
         UsageError: there is none, or there are several.
     """
     found: Sequence[str] = ()
-    for beginning in (text, f"{PREFIX}{text}"):
+    for beginning in (text, f"{PREFIX}{text}") if text else ():
         found = found or archive.find_prefix(beginning)
     if text in found or len(found) == 1:
         return text if text in found else found[0]
     if found:
         raise UsageError(f'several messages begin with "{text}": {", ".join(found)}')
     near = archive.near(text)
-    hint = f"the nearest are {' and '.join(near)}" if near else "the journal is empty"
+    hint = f"nearest: {', '.join(near)}" if near else "the journal is empty"
     raise UsageError(f'there is no message "{text}"; {hint}')
 
 

@@ -142,9 +142,8 @@ def test_what_is_meant_must_be_said(office: Person) -> None:
     tell(office, "s1")
     for words in (["redrive"], ["discard"], ["redrive", "env_1", "--all"], ["redrive", "env_1", "--agent", "clerk"]):
         assert "say which" in office.run("dead", *words, code=2).stderr
-    assert (
-        'there is no dead letter "env_1x"; those that rest: env_1'
-        in office.run("dead", "show", "env_1x", code=2).stderr
-    )
+    unknown = office.run("dead", "show", "env_1x", code=2).stderr
+    assert 'there is no dead letter "env_1x"; those that rest: env_1' in unknown
+    assert 'there is no dead letter ""' in office.run("dead", "discard", "", code=2).stderr
     office.run("ask", "boss/s2", "more")
     assert 'several dead letters begin with "env_"' in office.run("dead", "show", "env_", code=2).stderr

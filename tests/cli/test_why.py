@@ -139,8 +139,9 @@ def test_what_is_not_there_is_named_with_what_is_near(team: Person) -> None:
     assert "the journal is empty" in team.run("why", "env_1", code=2).stderr
     team.run("ask", "echo/s1", "hi")
     id = team.json("why", "echo/s1")["messages"][0]["id"]
-    assert f'there is no message "env_zzz"; the nearest are {id}' in team.run("why", "env_zzz", code=2).stderr
+    assert f'there is no message "env_zzz"; nearest: {id}' in team.run("why", "env_zzz", code=2).stderr
     assert 'did you mean "echo/s1"?' in team.run("why", "echo/s11", code=2).stderr
+    assert 'there is no message ""' in team.run("why", "", code=2).stderr
     assert 'there is no session "ehco/x"' in team.run("why", "ehco/x", code=2).stderr
 
 
