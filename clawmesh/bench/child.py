@@ -77,4 +77,7 @@ def _work(work: Callable[[Advance], object], pipe: Connection) -> None:
     try:
         pipe.send(("done", work(lambda share: pipe.send(("share", share)))))
     except Exception as error:  # noqa: BLE001 - raised again by those who wait for the figures
-        pipe.send(("failed", (f"{type(error).__name__}: {error}", "".join(format_exception(error)))))
+        first: Exception = error
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        pipe.send(("failed", (f"{type(first).__name__}: {first}", "".join(format_exception(error)))))

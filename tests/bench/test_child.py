@@ -33,6 +33,14 @@ def test_a_failure_is_raised_with_its_traceback() -> None:
     assert "in measure" in str(caught.value.__cause__)
 
 
+def test_of_a_group_the_first_failure_is_named() -> None:
+    def measure(advance: Advance) -> None:
+        raise ExceptionGroup("tasks", [ExceptionGroup("more", [ValueError("no figures")]), KeyError("x")])
+
+    with pytest.raises(ResourceError, match="ValueError: no figures"):
+        apart(measure, lambda share: None)
+
+
 def test_the_end_of_the_process_is_no_result() -> None:
     def measure(advance: Advance) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
