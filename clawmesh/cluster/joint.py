@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from clawmesh.cluster.connection import Connection
 from clawmesh.cluster.frame import Accepted, Deliver, Ended, Frame, Leave, Piece, Query, Refused, Reply
 from clawmesh.cluster.socket import dial
 from clawmesh.cluster.task import beside
-from clawmesh.errors import ClawmeshError, ExpiredError, FailedError, FullError, JointError
+from clawmesh.errors import ClawmeshError, ExpiredError, FailedError, FullError, JointError, RefusedError
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Ending, Outcome
 from clawmesh.mesh.record import pack_envelope, unpack_outcome
@@ -41,14 +41,19 @@ BOUNDS = Bounds()
 
 
 class Handed:
-    """A delivery that is for the other side; `accepted` is set when it is on disk there."""
+    """A delivery that is for the other side; `accepted` is set when it is on disk there.
 
-    __slots__ = ("accepted", "delivery", "number")
+    `looks` counts how often somebody has looked whether it can ever end; `since` is when it was handed over.
+    """
+
+    __slots__ = ("accepted", "delivery", "looks", "number", "since")
 
     def __init__(self, number: int, delivery: Delivery, accepted: Future[None]) -> None:
         self.number = number
         self.delivery = delivery
         self.accepted = accepted
+        self.since = accepted.get_loop().time()
+        self.looks = 0
 
 
 class SocketJoint:
@@ -115,6 +120,24 @@ class SocketJoint:
         self._forget(handed)
         if sent and self._connection is not None:
             self._connection.send(Leave(handed.number))
+
+    def long(self, seconds: float) -> Sequence[Delivery]:
+        """Return what sessions here have waited for that long, twice as long, four times as long, each time once."""
+        now = self._loop.time()
+        found = [
+            handed
+            for handed in self._handed.values()
+            if handed.delivery.envelope.waiting and now - handed.since >= seconds * 2**handed.looks
+        ]
+        for handed in found:
+            handed.looks += 1
+        return [handed.delivery for handed in found]
+
+    def refuse(self, delivery: Delivery, error: RefusedError) -> None:
+        """End a delivery that can never have an answer."""
+        if delivery in self._by_delivery:
+            self.abandon(delivery)
+            delivery.end(Outcome(Ending.REFUSED, error=error))
 
     async def query(self, verb: str, **arguments: Any) -> Any:
         """Let the other side do what `verb` says; return what it gave.

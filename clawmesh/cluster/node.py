@@ -16,6 +16,8 @@ from clawmesh.cluster.door import Door, Verb, open_door
 from clawmesh.cluster.hold import socket_of
 from clawmesh.cluster.home import home
 from clawmesh.cluster.joint import SocketJoint, open_joint
+from clawmesh.cluster.ring import Rings
+from clawmesh.cluster.task import beside
 from clawmesh.cluster.verb import verbs
 from clawmesh.config.location import Places
 from clawmesh.config.model import Config
@@ -83,8 +85,11 @@ async def open_node(
     clock = SystemClock()
     joints: dict[int, SocketJoint] = {}
 
+    def at(address: Address) -> int:
+        return home(address.session, place.workers)
+
     def route(address: Address) -> SocketJoint | None:
-        return joints.get(home(address.session, place.workers))
+        return joints.get(at(address))
 
     async with AsyncExitStack() as stack:
         for other in range(place.workers):
@@ -93,6 +98,8 @@ async def open_node(
                 joints[other] = await stack.enter_async_context(joint)
         seat = Seat(place.workers, route, place.own, partial(home, workers=place.journals))
         app = await stack.enter_async_context(open_app(config, places, environ, warn, seat))
+        if joints:
+            await stack.enter_async_context(beside(Rings(app.engine.waits, joints, at).watch))
         offered = verbs(app, place.worker, place.stop)
         path = socket_of(places.data, place.worker)
         door = await stack.enter_async_context(open_door(path, app.engine, offered, clock, warn))

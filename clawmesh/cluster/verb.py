@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from clawmesh.agent.census import census
@@ -13,6 +14,8 @@ from clawmesh.mesh import dead
 from clawmesh.mesh.address import Address
 from clawmesh.runtime import resident
 from clawmesh.version import VERSION
+
+WAITS = 10_000
 
 
 def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]:
@@ -44,6 +47,11 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
         transcript = await sessions.wake(asked)
         return [{"role": message.role, "text": message.text} for message in transcript.messages if message.text]
 
+    async def waits(addresses: list[str]) -> list[list[str]]:
+        """Return who waits for whom, as far as it leads on from these sessions in this process."""
+        found = engine.waits.reachable(map(Address.parse, addresses))
+        return [[str(asker), str(asked)] for asker, asked in islice(found, WAITS)]
+
     async def redrive(id: str) -> str:
         return await dead.redrive(engine, id)
 
@@ -57,6 +65,7 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
         "status": status,
         "statistics": statistics,
         "history": history,
+        "waits": waits,
         "redrive": redrive,
         "discard": discard,
         "stop": end,

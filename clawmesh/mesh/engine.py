@@ -87,7 +87,7 @@ class Engine:
         self._pumps = Pumps(self._deliver, self._mailboxes.tidy, self.gate)
         self._wheel = Wheel(means.clock.monotonic)
         self._observers = Observers(means.warn)
-        self._waits = Waits()
+        self.waits = Waits()
         self._position = 0
 
     @asynccontextmanager
@@ -185,11 +185,11 @@ class Engine:
         if not envelope.waiting:
             return await self._conclude(await self.take(envelope, emit, again=again), emit)
         asker = envelope.waiting[-1]
-        self._waits.add(asker, envelope.to)
+        self.waits.add(asker, envelope.to)
         try:
             return await self._conclude(await self.take(envelope, emit, again=again), emit)
         finally:
-            self._waits.remove(asker, envelope.to)
+            self.waits.remove(asker, envelope.to)
 
     async def post(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Delivery:
         """Accept an envelope into its session's mailbox, waiting for room until its deadline.

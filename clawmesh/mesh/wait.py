@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from clawmesh.errors import RingError
 from clawmesh.mesh.address import Address
+
+
+def closing(ring: Sequence[Address]) -> RingError:
+    """Return the error for the first in a ring, who asks the second and is at its end again."""
+    shown = " → ".join(map(str, ring))
+    return RingError(f"{ring[1]} cannot be asked: it waits for this very answer ({shown})")
 
 
 class Waits:
@@ -21,8 +28,7 @@ class Waits:
             RingError: `asked` waits for `asker` already, itself or through others; the error shows the ring.
         """
         if ring := self._path(asked, asker):
-            shown = " → ".join(map(str, [asker, *ring]))
-            raise RingError(f"{asked} cannot be asked: it waits for this very answer ({shown})")
+            raise closing([asker, *ring])
         self._waits.setdefault(asker, Counter())[asked] += 1
 
     def remove(self, asker: Address, asked: Address) -> None:
@@ -33,6 +39,17 @@ class Waits:
             del waits[asked]
         if not waits:
             del self._waits[asker]
+
+    def reachable(self, starts: Iterable[Address]) -> Iterator[tuple[Address, Address]]:
+        """Yield every wait that leads on from one of these sessions, as who asks and who is asked."""
+        frontier = [*dict.fromkeys(starts)]
+        known = {*frontier}
+        for address in frontier:
+            for following in self._waits.get(address, ()):
+                yield address, following
+                if following not in known:
+                    known.add(following)
+                    frontier.append(following)
 
     def _path(self, start: Address, goal: Address) -> list[Address]:
         """Return the way from one session to another along what they wait for, or nothing."""

@@ -33,6 +33,28 @@ async def relay(context: Context, message: Message) -> str:
 def register_agents():
     return {"relay": relay}
 '''
+KNOT = '''
+from pathlib import Path
+
+import anyio
+
+from clawmesh import Context, Message
+
+
+async def knot(context: Context, message: Message) -> str:
+    """Wait for another one like this to begin, then ask it something."""
+    if message.text == "anything":
+        return "something"
+    mine, theirs, to = message.text.split()
+    Path(mine).touch()
+    while not Path(theirs).exists():
+        await anyio.sleep(0.01)
+    return (await context.mesh.ask(to, "anything")).text
+
+
+def register_agents():
+    return {"knot": knot}
+'''
 # Each of two workers is home to one of them.
 LEFT, RIGHT = (next(name for name in ("s1", "s2", "s3", "s4", "s5") if home(name, 2) == side) for side in (0, 1))
 
@@ -169,6 +191,21 @@ def test_agents_reach_each_other_across_workers(duo: Person) -> None:
             assert duo.run("ask", f"relay/{here}", f"echo/{there} over there").stdout == "You said: over there\n"
         ring = duo.run("ask", f"relay/{LEFT}", f"relay/{RIGHT} relay/{LEFT} round", code=3).stderr
         assert "relay → relay" in ring
+
+
+def test_a_ring_across_workers_ends_where_one_gives_way(duo: Person) -> None:
+    with (duo.folder / "clawmesh.toml").open("a") as file:
+        for name, other in (("one", "two"), ("two", "one")):
+            file.write(f'[agents.{name}]\ntype = "knot"\npeers = ["{other}"]\n')
+    duo.plugin("knot", KNOT)
+    with serving(duo):
+        first = duo.start("ask", f"one/{LEFT}", f"a b two/{RIGHT}")
+        second = duo.start("ask", f"two/{RIGHT}", f"b a one/{LEFT}")
+        assert answer(first) == "something\n"
+        _, errors = second.communicate(timeout=50)
+    assert second.returncode == 3
+    ring = f"two/{RIGHT} → one/{LEFT} → two/{RIGHT}"
+    assert errors == f"clawmesh: one/{LEFT} cannot be asked: it waits for this very answer ({ring})\n"
 
 
 def test_many_at_once_without_a_server(person: Person) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.door import Door, Verb, open_door
@@ -80,25 +80,11 @@ class Desk:
 
 
 def delivery(
-    id: str,
-    text: str = "hello",
-    *,
-    kind: Literal["ask", "send"] = "ask",
-    seconds: float = 30.0,
-    causes: tuple[str, ...] = (),
-    emit: Emit | None = None,
+    id: str, text: str = "hello", *, seconds: float = 30.0, emit: Emit | None = None, **fields: Any
 ) -> Delivery:
-    """Return an envelope to b/s that is to be handed over."""
-    envelope = Envelope(
-        id=id,
-        sender="user",
-        to=Address("b", "s"),
-        kind=kind,
-        message=Message.user(text),
-        deadline=CLOCK.monotonic() + seconds,
-        causes=causes,
-    )
-    return Delivery(envelope, emit)
+    """Return an envelope that is to be handed over: to b/s, unless its fields say otherwise."""
+    usual = {"sender": "user", "to": Address("b", "s"), "kind": "ask", "message": Message.user(text)}
+    return Delivery(Envelope(id=id, deadline=CLOCK.monotonic() + seconds, **{**usual, **fields}), emit)
 
 
 async def ended(given: Delivery) -> Outcome:
