@@ -25,11 +25,12 @@ class Server:
         self.process = process
 
     @classmethod
-    async def start(cls, site: Site, **environ: str) -> Server:
-        """Start to serve; `ready` waits until it does."""
+    async def start(cls, site: Site, *before: str, **environ: str) -> Server:
+        """Start to serve, by what stands `before` the command; `ready` waits until it does."""
         errors = site.folder / "errors.txt"
         with errors.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
+                *before,
                 str(site.executable),
                 "serve",
                 cwd=site.folder,
@@ -62,6 +63,13 @@ class Server:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
+
+    async def died(self, seconds: float) -> bool:
+        """Wait for its end for so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.process.wait()
+        return self.process.returncode is not None
 
     async def stop(self) -> int:
         """Ask it to end and return its exit code."""

@@ -13,7 +13,7 @@ from tests.recovery import shop
 
 CONFIG = """
 [mesh]
-{mesh}
+workers = {workers}
 
 [defaults]
 backend = "planner"
@@ -65,9 +65,13 @@ class Site:
         own = {"HOME": str(self.folder / "home"), "CLAWMESH_DATA": str(self.data)}
         return {"PATH": os.environ["PATH"], **own, **self.more}
 
-    def furnish(self, ledger: str, mesh: str = "") -> None:
-        """Write the configuration, with more lines for `[mesh]`, and trust the plugin."""
-        (self.folder / "clawmesh.toml").write_text(CONFIG.format(ledger=ledger, mesh=mesh))
+    def configure(self, ledger: str, workers: int = 1) -> None:
+        """Write the configuration; the next process reads it."""
+        (self.folder / "clawmesh.toml").write_text(CONFIG.format(ledger=ledger, workers=workers))
+
+    def furnish(self, ledger: str, workers: int = 1) -> None:
+        """Write the configuration, and trust the plugin."""
+        self.configure(ledger, workers)
         plugins = self.folder / "plugins"
         plugins.mkdir(mode=0o755)
         shutil.copy(shop.__file__, plugins / "shop.py")
