@@ -11,7 +11,7 @@ from msgspec import Struct
 from clawmesh.app import App
 from clawmesh.bench.child import apart
 from clawmesh.bench.fixture import folder, opened, run
-from clawmesh.bench.flow import talk
+from clawmesh.bench.flow import converse
 from clawmesh.bench.provider import provider
 from clawmesh.bench.suite import Advance, Check, check
 from clawmesh.config.location import Places
@@ -82,7 +82,7 @@ def _figures(config: str, places: Places, scale: float, advance: Advance) -> Fig
 async def _round(app: App, number: int, turns: int, chains: int) -> None:
     async with asyncio.TaskGroup() as group:
         for each in range(turns):
-            group.create_task(talk(app, f"worker/r{number}-{each}", "Hello."))
+            group.create_task(converse(app, f"worker/r{number}-{each}", "Hello."))
         for each in range(chains):
-            group.create_task(talk(app, f"relay/s{each}", str(HOPS)))
+            group.create_task(converse(app, f"relay/s{each}", str(HOPS)))
     await app.engine.drained()

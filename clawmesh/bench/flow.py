@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from clawmesh.app import App
 from clawmesh.bench.suite import Advance
-from clawmesh.errors import BusyError, MeshError
+from clawmesh.errors import BusyError, ClawmeshError, FailedError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.envelope import Ending
 from clawmesh.messages import Message
@@ -24,9 +24,22 @@ def span(sessions: int) -> float:
 
 
 async def talk(app: App, to: str, text: str) -> bool:
-    """Let a session take one turn; False if it came to no answer."""
+    """Let a session take one turn; False if it came to no answer.
+
+    Raises as `clawmesh.mesh.engine.Engine.ask` does.
+    """
     outcome = await app.engine.ask(Address.parse(to), Message.user(text), sender="bench")
     return outcome.ending is Ending.ANSWERED
+
+
+async def converse(app: App, to: str, text: str) -> None:
+    """Let a session take one turn.
+
+    Raises:
+        FailedError: it came to no answer, so that what it is part of measures nothing.
+    """
+    if not await talk(app, to, text):
+        raise FailedError(f"{to} gave no answer while it was measured")
 
 
 class Flow:
@@ -87,5 +100,5 @@ class Flow:
             self.failures += not await talk(self._app, *self._line(number))
         except BusyError:
             self.refused += 1
-        except MeshError:
+        except ClawmeshError:
             self.failures += 1

@@ -11,11 +11,10 @@ from msgspec import Struct
 from clawmesh.app import App
 from clawmesh.bench.child import apart
 from clawmesh.bench.fixture import folder, opened, run
-from clawmesh.bench.flow import talk
+from clawmesh.bench.flow import converse
 from clawmesh.bench.provider import provider
 from clawmesh.bench.suite import Advance, Check, check
 from clawmesh.config.location import Places
-from clawmesh.errors import ResourceError
 from clawmesh.runtime import resident
 
 WARM_GOAL = 7.0
@@ -103,8 +102,7 @@ async def _round(app: App, name: str, sessions: int) -> None:
 
     async def some() -> None:
         for number in numbers:
-            if not await talk(app, f"worker/{name}{number}", WORDS):
-                raise ResourceError("a turn failed while memory was measured")
+            await converse(app, f"worker/{name}{number}", WORDS)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WIDTH):

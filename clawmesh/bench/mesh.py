@@ -25,13 +25,13 @@ def _start(sessions: int, advance: Advance) -> Iterable[Check]:
 
 
 PARTS: Sequence[Part] = (
-    Part("conversations at once", 12, turns.checks),
+    Part("conversations at once", 18, turns.checks),
     Part("messages between agents", 14, routing.checks),
     Part("a message to all", 3, fanout.checks),
-    Part("memory of sessions", 14, memory.checks),
+    Part("memory of sessions", 18, memory.checks),
     Part("recovery after kill -9", 8, recovery.checks),
     Part("all cores", 10, scaling.checks),
-    Part("rounds on rounds", 6, endurance.checks),
+    Part("rounds on rounds", 8, endurance.checks),
     Part("start, and 10,000 agents", 4, _start),
 )
 

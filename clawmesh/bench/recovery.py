@@ -23,6 +23,7 @@ from clawmesh.messages import Piece, ToolCall
 GOAL = 5.0
 PATIENCE = 60.0
 POLL_SECONDS = 0.005
+STRIDE = 100
 # In the first process the tool never returns, in the second one at once.
 CONFIG = """
 [mesh]
@@ -69,6 +70,8 @@ class Calls:
             self._calls += 1
             if self._calls == self._turns:
                 self.all.set()
+            elif self._calls % STRIDE == 0:
+                self._advance(self._calls / self._turns)
 
     def ended(self, envelope: Envelope, outcome: Outcome) -> None: ...
 
@@ -105,7 +108,8 @@ async def _begin(app: App, turns: int, advance: Advance) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(turns):
             group.create_task(talk(app, f"worker/s{number}", "Wait."))
-        await calls.all.wait()
+        async with asyncio.timeout(PATIENCE):
+            await calls.all.wait()
         # It is acknowledged when it is on disk, and so is then all that was written before it.
         await talk(app, "echo/last", "?")
         advance(1.0)

@@ -39,7 +39,7 @@ ASKS = 500
 
 
 class Load(Struct, frozen=True):
-    """What a load took: messages that ended, processor seconds, waits; and of what was offered the share let in."""
+    """What a load took: messages that ended, seconds, waits, and the shares of what was offered let in and refused."""
 
     messages: int
     failures: int
@@ -47,6 +47,7 @@ class Load(Struct, frozen=True):
     cpu_seconds: float
     waits: Percentiles
     admitted: float = 1.0
+    refused: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -82,6 +83,7 @@ def judged(figures: Figures) -> Iterator[Check]:
     yield check("overload: wait p99", overload.waits.p99, "ms", OVERLOAD_GOAL)
     yield check("overload: wait p99.9", overload.waits.p999, "ms")
     yield check("overload: let in of what was offered", overload.admitted * 100, "%")
+    yield check("overload: refused of what was offered", overload.refused * 100, "%")
     yield check("ask and reply: p50", figures.asks.p50, "ms")
     yield check("ask and reply: p99", figures.asks.p99, "ms")
 
@@ -137,7 +139,13 @@ class _Bench:
         return Flow(self._app, lambda number: (f"relay/s{number % self._sessions}", str(HOPS)))
 
     def _load(self, flow: Flow, seconds: float, cpu: float) -> Load:
-        watch = self._watch
-        failures = flow.failures + watch.failures
-        waits = Percentiles.of(watch.waits)
-        return Load(watch.endings, failures, seconds, cpu, waits, watch.roots / max(flow.offered, 1))
+        watch, offered = self._watch, max(flow.offered, 1)
+        return Load(
+            messages=watch.endings,
+            failures=flow.failures + watch.failures,
+            seconds=seconds,
+            cpu_seconds=cpu,
+            waits=Percentiles.of(watch.waits),
+            admitted=watch.roots / offered,
+            refused=flow.refused / offered,
+        )

@@ -49,12 +49,12 @@ def checks(sessions: int, advance: Advance) -> Iterator[Check]:
     """Measure, and yield the figures."""
     turns = max(WORKERS, min(TURNS, sessions))
     seconds, bare, failures = [], [], 0
-    for workers in (1, WORKERS):
+    for share, workers in ((0.6, 1), (1.0, WORKERS)):
         bare.append(_bare(workers, turns))
         took, failed = _served(workers, turns)
         seconds.append(took)
         failures += failed
-        advance(0.6)
+        advance(share)
     # On a busy machine one may have had less of it than two; more than twice as much is no gain.
     yield from judged(Figures(seconds[0] / seconds[1], min(bare[0] / bare[1], WORKERS), failures))
 

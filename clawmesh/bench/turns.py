@@ -20,6 +20,7 @@ from clawmesh.bench.flow import talk
 from clawmesh.bench.provider import provider
 from clawmesh.bench.suite import Advance, Check, at_least, check
 from clawmesh.config.location import Places
+from clawmesh.errors import ClawmeshError
 from clawmesh.runtime import resident
 
 CPU_GOAL = 0.6
@@ -122,14 +123,18 @@ class Crowd:
     async def run(self) -> None:
         """Return when all are done."""
         await talk(self._app, f"{self._agent}/first", WORDS)
-        sampling = asyncio.create_task(self._sample())
         async with asyncio.TaskGroup() as group:  # whose tasks weigh less: what is weighed is the mesh
-            for number in range(self._sessions):
-                group.create_task(self._one(number))
-        sampling.cancel()
+            sampling = group.create_task(self._sample())
+            async with asyncio.TaskGroup() as crowd:
+                for number in range(self._sessions):
+                    crowd.create_task(self._one(number))
+            sampling.cancel()
 
     async def _one(self, number: int) -> None:
-        self.failures += not await talk(self._app, f"{self._agent}/s{number}", WORDS)
+        try:
+            self.failures += not await talk(self._app, f"{self._agent}/s{number}", WORDS)
+        except ClawmeshError:
+            self.failures += 1
         self._done += 1
 
     async def _sample(self) -> None:
