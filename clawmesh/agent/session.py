@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import anyio
 
@@ -23,7 +23,9 @@ TICK = 1.0
 PAUSE = 10.0
 # How long a mesh that is never idle may go without a look at all its garbage.
 COLLECT_SECONDS = 600.0
+# Sessions, and bytes of theirs to be written, that leave at once; more would hold up what turns have to write.
 BATCH = 2000
+BATCH_BYTES = 16 * 1024**2
 WARM = 100_000
 # What a warm session takes besides its transcript: its address, and its place among the others.
 SESSION_BYTES = 380
@@ -82,8 +84,8 @@ class Sessions:
         """
         session = self._warm.get(address)
         if session is None:
-            session = await self._read(address)
-            self._warm[address] = session
+            # Who reads may not be alone: the first that comes back is the one that is written to.
+            session = self._warm.setdefault(address, await self._read(address))
         session.used = self._clock.monotonic()
         self._warm.move_to_end(address)
         return session.transcript
@@ -96,6 +98,7 @@ class Sessions:
         if session.unsaved >= UNSAVED:
             self._long.add(address)
         session.used = self._clock.monotonic()
+        self._warm.move_to_end(address)
 
     async def tend(self, engine: Engine, warn: Callable[[str], None]) -> None:
         """Tidy up every second until cancelled; while the journal cannot be written, sessions stay."""
@@ -116,7 +119,7 @@ class Sessions:
             StorageError: the journal cannot be written.
         """
         self._save_long(engine)
-        left = await self._hibernate(self._resting(engine))
+        left = await self._hibernate(self._batch(self._resting(engine)))
         left += await self._shrink(engine, self._limit)
         if not engine.under_way or self._clock.monotonic() - self._collected >= COLLECT_SECONDS:
             self._collected = self._clock.monotonic()
@@ -136,23 +139,34 @@ class Sessions:
                 unsaved += 1
         return Session(transcript, 0.0, unsaved)
 
-    def _resting(self, engine: Engine) -> list[Address]:
+    def _resting(self, engine: Engine) -> Iterator[Address]:
         before = self._clock.monotonic() - self._settings.hibernate
-        resting: list[Address] = []
+        over = len(self._warm) - WARM
         for address, session in self._warm.items():
-            room = len(self._warm) - len(resting) <= WARM
-            if (session.used > before and room) or len(resting) == BATCH:
+            if session.used > before and over <= 0:
                 break
             if not engine.busy(address):
-                resting.append(address)
-        return resting
+                over -= 1
+                yield address
+
+    def _batch(self, addresses: Iterable[Address]) -> list[Address]:
+        """Return the first of them, as many as may leave at once."""
+        batch: list[Address] = []
+        left = BATCH_BYTES
+        for address in addresses:
+            session = self._warm[address]
+            left -= session.transcript.size if session.unsaved else 0
+            batch.append(address)
+            if left <= 0 or len(batch) == BATCH:
+                break
+        return batch
 
     async def _shrink(self, engine: Engine, limit: int) -> int:
         gone = 0
         if resident() > HIGH * limit:
             while resident() > LOW * limit:
                 idle = (address for address in self._warm if not engine.busy(address))
-                left = await self._hibernate([address for address, _ in zip(idle, range(BATCH), strict=False)])
+                left = await self._hibernate(self._batch(idle))
                 trim()
                 gone += left
                 if not left:
@@ -179,12 +193,11 @@ class Sessions:
         return len(gone)
 
     def _save_long(self, engine: Engine) -> None:
-        for address in [address for address in self._long if not engine.busy(address)]:
-            self._long.discard(address)
-            if session := self._warm.get(address):
-                self._save(address, session)
+        for address in self._batch(address for address in self._long if not engine.busy(address)):
+            self._save(address, self._warm[address])
 
     def _save(self, address: Address, session: Session) -> None:
         snapshot = Snapshot(str(address), self._clock.now(), session.transcript.pack())
         session.saved = self._journal.append(snapshot)
         session.unsaved = 0
+        self._long.discard(address)

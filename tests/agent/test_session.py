@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from clawmesh.abc.journal import Entry, Snapshot
+from clawmesh.abc.journal import Entry, Snapshot, Woken
 from clawmesh.agent import session
 from clawmesh.agent.session import Sessions
 from clawmesh.clock import SystemClock
 from clawmesh.config.model import MeshSettings
-from clawmesh.errors import BusyError
+from clawmesh.errors import BusyError, StorageError
 from clawmesh.journal.memory import MemoryJournal
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
@@ -151,3 +151,81 @@ async def test_below_the_limit_everything_is_let_in_again() -> None:
         engine.gate.hold("memory", "short")
         await sessions.tidy(engine)
         assert await said(engine) == "answer 0"
+
+
+class Slow(MemoryJournal):
+    """Tells the first that asks at once, the second when `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self.go = anyio.Event()
+        self._asked = False
+
+    async def wake(self, session: str) -> Woken:
+        known = await super().wake(session)
+        first, self._asked = not self._asked, True
+        if not first:
+            await self.go.wait()
+        return known
+
+
+async def test_two_that_wake_a_session_at_once_have_the_same() -> None:
+    journal = Slow()
+    sessions = make_sessions(journal, ManualClock())
+
+    async def turn() -> None:
+        await sessions.wake(HERE)
+        sessions.add(HERE, [Message.user("hi"), Message.assistant("hello")])
+        journal.go.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(turn)
+        tasks.start_soon(sessions.wake, HERE)
+    assert len((await sessions.wake(HERE)).messages) == 2
+
+
+class Narrow(MemoryJournal):
+    """Takes so many bytes of snapshots until somebody waits for the disk."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__(SystemClock())
+        self._bound = bound
+        self._waiting = 0
+
+    def append(self, item: Entry | Snapshot) -> int:
+        self._waiting += len(item.data) if isinstance(item, Snapshot) else 0
+        if self._waiting > self._bound:
+            raise StorageError("too much waits to be written")
+        return super().append(item)
+
+    async def durable(self, position: int) -> None:
+        self._waiting = 0
+
+
+async def test_sessions_leave_no_faster_than_the_disk_takes_them() -> None:
+    journal, clock = Narrow(2 * session.BATCH_BYTES), ManualClock()
+    sessions = make_sessions(journal, clock, hibernate=60)
+    size, count = session.BATCH_BYTES // 4, 12
+    async with company(sessions, journal) as engine:
+        for number in range(count):
+            await sessions.wake(Address("a", f"s{number}"))
+            sessions.add(Address("a", f"s{number}"), [Message.user("x" * size)])
+        clock.advance(61)
+        left = []
+        while len(sessions):
+            await sessions.tidy(engine)
+            left.append(len(sessions))
+    assert left == [8, 4, 0]
+
+
+async def test_what_was_used_last_holds_up_none_that_rests() -> None:
+    journal, clock = Watched(), ManualClock()
+    sessions = make_sessions(journal, clock, hibernate=60)
+    long, short = Address("a", "long"), Address("a", "short")
+    async with company(sessions, journal) as engine:
+        await sessions.wake(long)
+        await sessions.wake(short)
+        clock.advance(61)
+        sessions.add(long, [Message.user("hi"), Message.assistant("after a minute")])
+        await sessions.tidy(engine)
+    assert [address for address, _ in sessions.sizes()] == [long]
