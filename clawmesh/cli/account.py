@@ -92,7 +92,8 @@ def _times(account: Account, waits: str) -> Iterator[tuple[str, str]]:
     if account.parent:
         yield "caused by", account.parent
     if account.waited is not None:
-        yield "waited", f"{span(account.waited)} in the mailbox"
+        where = "until it was last taken up" if account.resumed else "in the mailbox"
+        yield "waited", f"{span(account.waited)} {where}"
     if waits:
         yield "waits for", waits
         yield "deadline", f"{moment(envelope.deadline)}, {ago(envelope.deadline)}"

@@ -178,6 +178,7 @@ def test_after_a_crash_it_says_what_it_waits_for_and_then_that_the_outcome_is_un
     told = team.run("why", message["id"]).stdout
     assert "() → unknown: the process ended while it was at work" in told
     assert "1 time, after the process had ended" in told
+    assert "until it was last taken up" in told
 
 
 def test_control_characters_do_not_reach_a_terminal(team: Person) -> None:
