@@ -29,6 +29,7 @@ from clawmesh.version import VERSION
 HOLD_SECONDS = 5.0
 # Turns that take longer stay in the journal, and go on at the next start.
 DRAIN_SECONDS = 20.0
+END_SECONDS = 29
 MOST = 8
 
 
@@ -129,6 +130,8 @@ class Stops:
             self._count = max(self._count, PATIENCE if number == HURRY else 1)
         else:
             self._count += 1
+            # Even if an agent never lets the loop go: the system ends us then, and the journal has all.
+            signal.alarm(END_SECONDS)
         if self._count > PATIENCE:
             os._exit(INTERRUPTED)
         self._loop.call_soon_threadsafe(self._hear)

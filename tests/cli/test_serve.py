@@ -276,6 +276,36 @@ def test_a_second_signal_leaves_it_to_the_journal(duo: Person) -> None:
         assert server.wait() == "clawmesh: 1 message left in the journal for the next start\n"
 
 
+HOG = """
+from clawmesh import Context, Message
+
+
+async def hog(context: Context, message: Message) -> str:
+    context.emit(message.parts[0])
+    while True:
+        pass
+
+
+def register_agents():
+    return {"hog": hog}
+"""
+
+
+def test_what_never_lets_the_loop_go_is_ended_by_a_third_signal(person: Person) -> None:
+    with (person.folder / "clawmesh.toml").open("a") as file:
+        file.write('[mesh]\nworkers = 1\n[agents.hog]\ntype = "hog"\n')
+    person.plugin("hog", HOG)
+    with serving(person) as server:
+        asked = person.start("ask", "hog/s", "all of it")
+        while not stories(person, "hog/s"):
+            assert asked.poll() is None
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(server.pid, stop)
+        assert server.process.wait(50) == 130
+        asked.kill()
+        asked.communicate()
+
+
 def test_a_stopped_worker_goes_on_where_it_was(duo: Person) -> None:
     with serving(duo) as server:
         first = server.workers[0]
