@@ -1,7 +1,7 @@
 """Transcripts: what was said in a session, cut at whole exchanges.
 
-It is kept packed: a conversation rests far longer than it speaks, packed it takes half the memory, and the garbage
-collector has nothing to visit.
+It is kept packed, in one piece: a conversation rests far longer than it speaks, packed it takes half the memory, the
+garbage collector has nothing to visit, and what is freed in large pieces can be given back to the system.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from clawmesh.messages import Image, Message, Opaque, Part, Reasoning, Text, Too
 
 # About a million tokens of text, more than the windows of most models: beyond it a session costs memory for nothing.
 CHARACTERS = 4_000_000
-# What an exchange takes in memory besides its messages.
-EXCHANGE_BYTES = 113
+# What a transcript takes in memory besides what is packed.
+OBJECT_BYTES = 105
 
 
 class Exchange(Struct, frozen=True, array_like=True, gc=False):
@@ -29,6 +29,7 @@ class Exchange(Struct, frozen=True, array_like=True, gc=False):
 
 _messages = unpacker(tuple[Message, ...], "exchange")
 _exchanges = unpacker(tuple[Exchange, ...], "transcript")
+EMPTY = pack(())
 
 
 class Transcript:
@@ -37,32 +38,30 @@ class Transcript:
     The newest exchange is kept whatever its size, because the next turn goes on from it.
     """
 
-    __slots__ = ("_bound", "_characters", "_exchanges")
+    __slots__ = ("_bound", "_characters", "_packed")
 
     def __init__(self, bound: int, characters: int = CHARACTERS) -> None:
         self._bound = bound
         self._characters = characters
-        self._exchanges: tuple[Exchange, ...] = ()
+        self._packed = EMPTY
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        return tuple(message for exchange in self._exchanges for message in _messages(exchange.data))
+        return tuple(message for exchange in _exchanges(self._packed) for message in _messages(exchange.data))
 
     @property
     def size(self) -> int:
         """Bytes of memory that it takes."""
-        return sum(len(exchange.data) + EXCHANGE_BYTES for exchange in self._exchanges)
+        return len(self._packed) + OBJECT_BYTES
 
     def extend(self, exchange: Sequence[Message]) -> None:
         """Append a whole exchange: a message from outside, and all that followed it up to the answer."""
         characters = sum(_size(message.parts) for message in exchange)
-        # What msgspec encodes keeps the buffer that it was written in, half as large again or more; a copy does not.
-        data = bytes(memoryview(pack(exchange)))
-        self._keep((*self._exchanges, Exchange(len(exchange), characters, data)))
+        self._keep((*_exchanges(self._packed), Exchange(len(exchange), characters, pack(exchange))))
 
     def pack(self) -> bytes:
         """Return all of it for `restore`."""
-        return pack(self._exchanges)
+        return self._packed
 
     def restore(self, data: bytes) -> None:
         """Take over what `pack` returned.
@@ -81,7 +80,8 @@ class Transcript:
             if number and (messages > self._bound or characters > self._characters):
                 first = len(exchanges) - number
                 break
-        self._exchanges = exchanges[first:]
+        # What msgspec encodes keeps the buffer that it was written in, half as large again or more; a copy does not.
+        self._packed = bytes(memoryview(pack(exchanges[first:])))
 
 
 def _size(parts: Iterable[Part]) -> int:

@@ -14,7 +14,7 @@ from clawmesh.messages import Message
 from tests.mesh.company import echo, mesh, routed
 
 pytestmark = pytest.mark.anyio
-EMPTY = 380
+EMPTY = 486
 
 
 async def test_warm_sessions_and_those_at_work_are_counted_by_agent() -> None:
