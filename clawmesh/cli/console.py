@@ -89,8 +89,9 @@ class Console:
 
     def status(self, text: str) -> None:
         """Put a line of our own on the terminal behind standard error, in the place of the one before; "" clears it."""
-        room = os.get_terminal_size(self._errors.fileno()).columns - 1
-        self._errors.write(f"\r\x1b[2K{text[:room]}")
+        # Some terminals do not know how wide they are, and say 0.
+        columns = os.get_terminal_size(self._errors.fileno()).columns or 80
+        self._errors.write(f"\r\x1b[2K{text[: columns - 1]}")
         self._errors.flush()
 
     def error(self, text: str) -> None:

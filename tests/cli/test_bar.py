@@ -42,6 +42,10 @@ def test_a_bar_stays_on_its_line() -> None:
     assert all(len(line) < 30 for line in drawn(30, ("many words", 0.5)).split("\r\x1b[2K"))
 
 
+def test_a_terminal_of_no_width_is_taken_for_a_usual_one() -> None:
+    assert "  measuring many words" in drawn(0, ("many words", 0.5))
+
+
 def test_elsewhere_each_part_is_a_line() -> None:
     errors = io.StringIO()
     with Bar(Console(io.StringIO(), errors, {}), "measuring") as bar:
