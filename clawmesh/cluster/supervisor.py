@@ -31,8 +31,8 @@ HURRY = signal.SIGUSR1
 # After this the workers that have not ended are killed.
 DRAIN_SECONDS = 28.0
 # One that lived for so long was in no crash loop.
-SOUND_SECONDS = 30.0
-PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+SOUND_SECONDS = 10.0
+PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # So many of them are passed on to the workers; one more kills them.
 PATIENCE = 2
