@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from clawmesh.cluster.hold import holder
@@ -17,30 +18,12 @@ ENDS = 40.0
 
 
 class Server:
-    """A process group with `clawmesh serve` in it; made by `start`."""
+    """A process group with `clawmesh serve` in it; made by `serving`."""
 
     def __init__(self, site: Site, process: Process, errors: Path) -> None:
         self._site = site
         self._errors = errors
         self.process = process
-
-    @classmethod
-    async def start(cls, site: Site, *before: str, **environ: str) -> Server:
-        """Start to serve, by what stands `before` the command; `ready` waits until it does."""
-        errors = site.folder / "errors.txt"
-        with errors.open("ab") as file:
-            process = await asyncio.create_subprocess_exec(
-                *before,
-                str(site.executable),
-                "serve",
-                cwd=site.folder,
-                env={**site.environ, **environ},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=PIPE,
-                stderr=file,
-                start_new_session=True,
-            )
-        return cls(site, process, errors)
 
     async def ready(self) -> bool:
         """Wait until it says that it is ready; False if it ended before."""
@@ -59,10 +42,11 @@ class Server:
         return []
 
     async def kill(self) -> None:
-        """End all of it at once."""
+        """End all of it at once, if it has not ended."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        await self.process.wait()
+        # Unlike `wait` this sees the end of its output, too, after which nothing of it is left here.
+        await self.process.communicate()
 
     async def died(self, seconds: float) -> bool:
         """Wait for its end for so many seconds at most."""
@@ -81,3 +65,26 @@ class Server:
     def said(self) -> str:
         """Return what all processes of this site said on standard error."""
         return self._errors.read_text()
+
+
+@asynccontextmanager
+async def serving(site: Site, *before: str, **environ: str) -> AsyncIterator[Server]:
+    """Start to serve, by what stands `before` the command, until the block ends; `ready` waits until it does."""
+    errors = site.folder / "errors.txt"
+    with errors.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            *before,
+            str(site.executable),
+            "serve",
+            cwd=site.folder,
+            env={**site.environ, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=PIPE,
+            stderr=file,
+            start_new_session=True,
+        )
+    server = Server(site, process, errors)
+    try:
+        yield server
+    finally:
+        await server.kill()

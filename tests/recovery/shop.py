@@ -1,4 +1,4 @@
-"""A plugin for proofs: three tools and a model whose every deed is noted in a ledger, and an agent written as code.
+"""A plugin for proofs: tools and a model whose every deed is noted in a ledger, and an agent written as code.
 
 What they are told is a plan: the JSON of a `Plan` as the text of a message. The model works off its steps, then says
 what came of them, and which plans it remembers of this session.
@@ -7,6 +7,8 @@ what came of them, and which plans it remembers of this session.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -206,6 +208,18 @@ class Look(Deed):
         super().__init__("look", Effect.PURE, posting(ledger))
 
 
+class Poison(Deed):
+    """Ends the process that calls it, each time."""
+
+    def __init__(self, *, ledger: str) -> None:
+        super().__init__("poison", Effect.PURE, posting(ledger))
+
+    async def call(self, context: Context, arguments: Mapping[str, Any]) -> str:
+        await super().call(context, arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+
 def planner(_services: Services, /, *, ledger: str) -> Planner:
     """Follow plans; what it costs is noted in the ledger at this URL."""
     note = posting(ledger)
@@ -221,7 +235,7 @@ def planner(_services: Services, /, *, ledger: str) -> Planner:
 
 def register_tools() -> Mapping[str, Any]:
     """Offer the tools."""
-    return {"charge": Charge, "book": Book, "look": Look}
+    return {"charge": Charge, "book": Book, "look": Look, "poison": Poison}
 
 
 def register_backends() -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from tests.recovery.caller import Caller
 from tests.recovery.checker import Checker
 from tests.recovery.ledger import FINE, Effect, Fault, Ledger, open_ledger
 from tests.recovery.log import read_logs
-from tests.recovery.server import Server
+from tests.recovery.server import Server, serving
 from tests.recovery.site import Site
 from tests.recovery.witness import Deed, Witness
 
@@ -53,10 +53,8 @@ class Siege:
     async def kill_at(self, failpoint: str) -> list[str] | None:
         """Kill once, at a failpoint; return all that is wrong in the end, or None if it was not reached."""
         with self._crowd():
-            server = await Server.start(self._site, CLAWMESH_FAILPOINT=failpoint)
-            reached = await server.died(REACHED)
-            if not reached:
-                reached = await server.stop() == -signal.SIGKILL
+            async with serving(self._site, CLAWMESH_FAILPOINT=failpoint) as server:
+                reached = await server.died(REACHED) or await server.stop() == -signal.SIGKILL
             faults = await self._finish()
         return faults if reached else None
 
@@ -77,32 +75,29 @@ class Siege:
         """Start a process and kill it, or one of its workers before; return how many kills that were."""
         random = self._random
         self._site.configure(self._ledger.url, random.choice(self._workers))
-        server = await Server.start(self._site)
         done = 1
-        try:
+        async with serving(self._site) as server:
             if random.random() < 0.15:
                 await asyncio.sleep(random.random() * 0.5)
-            else:
-                assert await server.ready(), server.said
-                await asyncio.sleep(random.random() ** 2 * 0.6)
-                while done < kills and random.random() < 0.5 and (workers := server.workers):
-                    with suppress(ProcessLookupError):
-                        os.kill(random.choice(workers), signal.SIGKILL)
-                        done += 1
-                    await asyncio.sleep(random.random() * 0.5)
-        finally:
-            await server.kill()
+                return done
+            assert await server.ready(), server.said
+            await asyncio.sleep(random.random() ** 2 * 0.6)
+            while done < kills and random.random() < 0.5 and (workers := server.workers):
+                with suppress(ProcessLookupError):
+                    os.kill(random.choice(workers), signal.SIGKILL)
+                    done += 1
+                await asyncio.sleep(random.random() * 0.5)
         return done
 
     async def _finish(self) -> list[str]:
         """Let everybody come to an end with a last process; return all that is wrong."""
-        server = await Server.start(self._site)
-        assert await server.ready(), server.said
-        for caller in self._callers:
-            caller.over.set()
-        async with asyncio.timeout(FINISH):
-            await asyncio.gather(*self._speaking)
-        code = await server.stop()
+        async with serving(self._site) as server:
+            assert await server.ready(), server.said
+            for caller in self._callers:
+                caller.over.set()
+            async with asyncio.timeout(FINISH):
+                await asyncio.gather(*self._speaking)
+            code = await server.stop()
         return [*([f"exit code {code}: {server.said}"] if code else []), *self._judge(server)]
 
     def _judge(self, server: Server) -> list[str]:

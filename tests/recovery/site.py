@@ -18,7 +18,7 @@ workers = {workers}
 [defaults]
 backend = "planner"
 model = "planner"
-tools = ["charge", "book", "look"]
+tools = ["charge", "book", "look", "poison"]
 peers = ["*"]
 topics = ["news"]
 limits = {{ seconds = 60 }}
@@ -44,6 +44,10 @@ ledger = "{ledger}"
 
 [tools.look]
 type = "look"
+ledger = "{ledger}"
+
+[tools.poison]
+type = "poison"
 ledger = "{ledger}"
 """
 
