@@ -168,10 +168,13 @@ class Engine:
     async def take(self, envelope: Envelope, emit: Emit | None = None, *, again: bool = False) -> Delivery:
         """Return the delivery of an envelope that may be known already; one that has ended has its outcome."""
         known = self._live.known(envelope)
-        if known is None and (again or envelope.key):
-            known = await self._remembered(envelope) or self._live.known(envelope)
+        if known is None and not (again or envelope.key):
+            return await self.post(envelope, emit)
         if known is None:
-            return await self.post(envelope, emit, again=again)
+            async with self._live.alone(envelope):
+                known = self._live.known(envelope) or await self._remembered(envelope)
+                if known is None:
+                    return await self.post(envelope, emit, again=again)
         if not (known.accepted or known.story):
             raise BusyError(f"the same message waits for room in the mailbox of {envelope.to} already")
         known.attach(emit)
@@ -379,6 +382,8 @@ class Engine:
             raise StorageError(f"{envelope.id} is not on disk: {reason}") from error
 
     def _abandon(self, delivery: Delivery) -> None:
+        if not self._pumps.running:
+            return  # those who waited are closed over themselves, and will ask for it again
         if delivery.joint is not None:
             delivery.joint.abandon(delivery)
         elif delivery.scope is not None:

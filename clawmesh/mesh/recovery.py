@@ -14,8 +14,10 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.record import unpack_envelope
 
 TRIES = 3
-# How long a suspect has the process to itself, and all of them together, in seconds.
+# How long a suspect has the process to itself, twice as long after each time that it was acquitted, up to LONGEST;
+# and how long all of them have together that were never acquitted. In seconds.
 ALONE = 0.2
+LONGEST = 10.0
 ALL_ALONE = 3.0
 
 
@@ -81,11 +83,15 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
 async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver) -> None:
     until = clock.monotonic() + ALL_ALONE
     for delivery in suspects:
+        acquitted = sum(entry.kind is Kind.RELEASED for entry in delivery.story)
+        seconds = min(LONGEST, ALONE * 2**acquitted)
+        # Who was acquitted before and is here again may need longer to do its harm; that is not at the others' cost.
+        until += seconds if acquitted else 0.0
         delivery.counted = clock.monotonic() < until
         receiver.release(delivery)
         if delivery.counted:
             waiter = delivery.waiter()
-            with anyio.move_on_after(ALONE):
+            with anyio.move_on_after(seconds):
                 await waiter
             delivery.leave(waiter, None)
             delivery.detached = True

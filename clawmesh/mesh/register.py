@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop
+from asyncio import Future, get_running_loop, shield, wait
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from clawmesh.mesh.cascade import Cascades
 from clawmesh.mesh.delivery import Delivery
@@ -16,7 +18,9 @@ class Register:
         self.cascades = Cascades(fanout)
         self._live: dict[str, Delivery] = {}
         self._keys: dict[str, str] = {}
+        self._lookups: dict[str, Future[None]] = {}
         self._empty: list[Future[None]] = []
+        self._entering: dict[str, Future[None]] = {}
 
     def __len__(self) -> int:
         return len(self._live)
@@ -25,6 +29,18 @@ class Register:
         """Return the delivery of an envelope that came before, by its id or its key."""
         id = self._keys.get(scoped(envelope), envelope.id) if envelope.key else envelope.id
         return self._live.get(id)
+
+    @asynccontextmanager
+    async def alone(self, envelope: Envelope) -> AsyncIterator[None]:
+        """Let one at a time find out whether an envelope was here before, and enter it if not."""
+        name = scoped(envelope) if envelope.key else envelope.id
+        while (before := self._entering.get(name)) is not None:
+            await wait([before])
+        self._entering[name] = get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            self._entering.pop(name).set_result(None)
 
     def enter(self, delivery: Delivery) -> None:
         envelope = delivery.envelope
@@ -35,7 +51,8 @@ class Register:
 
     def exit(self, envelope: Envelope) -> None:
         del self._live[envelope.id]
-        if envelope.key:
+        # Sessions that come together from the journals of several workers may have brought one key twice.
+        if envelope.key and self._keys.get(scoped(envelope)) == envelope.id:
             del self._keys[scoped(envelope)]
         self.cascades.remove(envelope)
         if not self._live:
@@ -43,6 +60,19 @@ class Register:
                 if not waiter.done():
                     waiter.set_result(None)
             self._empty.clear()
+
+    @asynccontextmanager
+    async def looked_up(self, envelope: Envelope) -> AsyncIterator[None]:
+        """Look for an envelope on disk while nobody else does: two would find nothing there, and both deliver it."""
+        name = scoped(envelope) if envelope.key else envelope.id
+        while (other := self._lookups.get(name)) is not None:
+            await shield(other)
+        own = self._lookups[name] = get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._lookups[name]
+            own.set_result(None)
 
     async def empty(self) -> None:
         """Wait until nothing is under way."""

@@ -24,7 +24,7 @@ from tests.mesh.company import answer, ask, echo, mesh, routed, stuck
 pytestmark = pytest.mark.anyio
 
 
-def accepted(id: str, to: str, kind: str = "send") -> Entry:
+def accepted(id: str, to: str, kind: str = "send", key: str = "") -> Entry:
     clock = SystemClock()
     envelope = Envelope(
         id=id,
@@ -33,8 +33,9 @@ def accepted(id: str, to: str, kind: str = "send") -> Entry:
         kind=kind,  # type: ignore[arg-type]
         message=Message.user(id),
         deadline=clock.monotonic() + 600,
+        key=key,
     )
-    return Entry(Kind.ACCEPTED, id, clock.now(), pack_envelope(envelope, clock), to)
+    return Entry(Kind.ACCEPTED, id, clock.now(), pack_envelope(envelope, clock), to, key)
 
 
 def journal_of(*entries: Entry) -> MemoryJournal:
@@ -76,6 +77,39 @@ async def test_a_mesh_that_closes_leaves_its_work_to_the_next() -> None:
     async with mesh(routed(a=echo), journal=journal) as engine:
         await engine.drained()
     assert (await ending_of(journal, story[0].envelope)).message == Message.assistant("echo later")
+
+
+async def test_what_was_asked_goes_on_as_its_asker_does_after_a_mesh_has_closed() -> None:
+    journal = MemoryJournal(SystemClock())
+
+    async def outer(sender: Sender, text: str) -> str:
+        return (await sender.ask("b", text)).text
+
+    async with mesh(routed(a=outer, b=stuck), journal=journal) as engine:
+        first = await engine.send(Address("a", "s"), Message.user("later"), sender="user")
+        await anyio.wait_all_tasks_blocked()
+    stories = await journal.pending()
+    assert [[entry.kind for entry in story] for story in stories] == [[Kind.ACCEPTED, Kind.RELEASED]] * 2
+    async with mesh(routed(a=outer, b=echo), journal=journal) as engine:
+        await engine.drained()
+    assert (await ending_of(journal, first)).message == Message.assistant("echo later")
+
+
+async def test_a_mesh_that_closes_leaves_what_its_agents_asked_to_the_next_one_too() -> None:
+    journal = MemoryJournal(SystemClock())
+
+    async def outer(sender: Sender, text: str) -> str:
+        return (await sender.ask("b", text)).text
+
+    async with mesh(routed(a=outer, b=stuck), journal=journal) as engine:
+        await engine.send(Address("a", "s"), Message.user("go on"), sender="user")
+        await anyio.wait_all_tasks_blocked()
+    stories = await journal.pending()
+    assert [story[-1].kind for story in stories] == [Kind.RELEASED] * 2
+    async with mesh(routed(a=outer, b=echo), journal=journal) as engine:
+        await engine.drained()
+    endings = [await ending_of(journal, story[0].envelope) for story in stories]
+    assert [outcome.message for outcome in endings] == [Message.assistant("echo go on")] * 2
 
 
 async def test_an_asker_finds_its_answer_after_a_crash() -> None:
@@ -166,6 +200,74 @@ async def test_two_callers_with_one_key_share_one_turn() -> None:
     assert [outcome.message for outcome in outcomes] == [Message.assistant("hi")] * 2
 
 
+class Late(MemoryJournal):
+    """Takes its time with the second question, and answers with what it knew when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self._asked = 0
+
+    async def find(self, key: str) -> str:
+        found = await super().find(key)
+        self._asked += 1
+        await (anyio.lowlevel.checkpoint() if self._asked == 1 else anyio.wait_all_tasks_blocked())
+        return found
+
+
+async def test_what_two_send_with_one_key_is_done_once_however_quickly() -> None:
+    done: list[str] = []
+
+    async def work(_sender: Sender, text: str) -> str:
+        done.append(text)
+        return text
+
+    async def call(engine: Engine) -> None:
+        outcome = await engine.ask(Address("a", "s"), Message.user("hi"), sender="user", key="k")
+        assert outcome.message == Message.assistant("hi")
+
+    async with mesh(routed(a=work), journal=Late()) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(call, engine)
+        tasks.start_soon(call, engine)
+    assert done == ["hi"]
+
+
+async def test_two_that_wait_with_one_key_both_go_on() -> None:
+    ids = ["env_1", "env_2"]
+    journal = journal_of(*(accepted(id, f"a/{id}", key="k") for id in ids))
+    async with mesh(routed(a=echo), journal=journal) as engine:
+        await engine.drained()
+    assert [(await ending_of(journal, id)).ending for id in ids] == [Ending.ANSWERED] * 2
+
+
+async def test_a_second_caller_waits_until_the_first_has_looked() -> None:
+    """The first is in, done and gone before the second has its answer from a journal that takes its time."""
+    done: list[str] = []
+    looked: list[anyio.Event] = []
+
+    class Slow(MemoryJournal):
+        async def find(self, key: str) -> str:
+            found = await super().find(key)
+            looked.append(anyio.Event())
+            await looked[-1].wait()
+            return found
+
+    async def work(_sender: Sender, text: str) -> str:
+        done.append(text)
+        return "once"
+
+    async def call(engine: Engine) -> None:
+        outcome = await engine.ask(Address("a", "s"), Message.user("hi"), sender="user", key="k")
+        assert outcome.message == Message.assistant("once")
+
+    async with mesh(routed(a=work), journal=Slow(SystemClock())) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(call, engine)
+        tasks.start_soon(call, engine)
+        for number in range(2):
+            await anyio.wait_all_tasks_blocked()
+            looked[number].set()
+    assert done == ["hi"]
+
+
 async def test_the_same_key_of_another_sender_is_another_message() -> None:
     async with mesh(routed(a=echo)) as engine:
         first = await engine.send(Address("a", "s"), Message.user("1"), sender="one", key="k")
@@ -210,6 +312,27 @@ async def test_a_suspect_that_does_not_end_the_process_is_acquitted() -> None:
         story = await journal.story("env_1")
     assert [entry.kind for entry in story] == [Kind.ACCEPTED, Kind.TAKEN, Kind.TAKEN, Kind.RELEASED]
     assert tries(story) == 0
+
+
+async def test_a_suspect_that_comes_again_is_alone_for_longer() -> None:
+    """One that needs a while to bring the process down would else be acquitted for ever."""
+    acquitted = [note(Kind.TAKEN, "env_1"), note(Kind.RELEASED, "env_1")] * 4
+    suspect = [accepted("env_1", "a/p"), *acquitted, note(Kind.TAKEN, "env_1"), note(Kind.TAKEN, "env_1")]
+    journal = journal_of(*suspect, accepted("env_2", "b/g"))
+    order: list[str] = []
+
+    async def slow(_sender: Sender, text: str) -> str:
+        await anyio.sleep(1)
+        order.append("suspect")
+        return ""
+
+    async def other(_sender: Sender, text: str) -> str:
+        order.append("other")
+        return ""
+
+    async with mesh(routed(a=slow, b=other), journal=journal) as engine:
+        await engine.drained()
+    assert order == ["suspect", "other"]
 
 
 def test_tries_are_counted_from_the_last_progress() -> None:
