@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop, shield, wait
+from asyncio import Future, get_running_loop, wait
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,7 +18,6 @@ class Register:
         self.cascades = Cascades(fanout)
         self._live: dict[str, Delivery] = {}
         self._keys: dict[str, str] = {}
-        self._lookups: dict[str, Future[None]] = {}
         self._empty: list[Future[None]] = []
         self._entering: dict[str, Future[None]] = {}
 
@@ -60,19 +59,6 @@ class Register:
                 if not waiter.done():
                     waiter.set_result(None)
             self._empty.clear()
-
-    @asynccontextmanager
-    async def looked_up(self, envelope: Envelope) -> AsyncIterator[None]:
-        """Look for an envelope on disk while nobody else does: two would find nothing there, and both deliver it."""
-        name = scoped(envelope) if envelope.key else envelope.id
-        while (other := self._lookups.get(name)) is not None:
-            await shield(other)
-        own = self._lookups[name] = get_running_loop().create_future()
-        try:
-            yield
-        finally:
-            del self._lookups[name]
-            own.set_result(None)
 
     async def empty(self) -> None:
         """Wait until nothing is under way."""
