@@ -132,8 +132,8 @@ class Engine:
     ) -> Outcome:
         """Deliver a message from outside and return how it ended, once that is on disk.
 
-        Pieces of the answer go to `emit` as they come. What comes twice with the same `key` from the same sender is
-        done once; it goes on when the caller leaves.
+        Pieces of the answer go to `emit` as they come. What comes twice with the same `key` from one sender to one
+        session is done once; it goes on when the caller leaves.
 
         Raises:
             UsageError: there is no such agent, or `seconds` is no time.

@@ -18,7 +18,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
     `sender` is an address, or a word for the outside such as `user`. `causes` are the ids of the envelopes that led
     to this one, oldest first. `waiting` are the addresses that wait for its answer, outermost first. `deadline` is
     in seconds of the monotonic clock. `key` is the idempotency key of a caller outside: what comes twice with the same
-    one is one envelope.
+    one, from one sender to one session, is one envelope.
     """
 
     id: str

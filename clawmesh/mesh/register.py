@@ -69,5 +69,5 @@ class Register:
 
 
 def scoped(envelope: Envelope) -> str:
-    """Return an idempotency key together with whose it is."""
-    return f"{envelope.sender} {envelope.key}"
+    """Return an idempotency key together with whose it is and for whom: all of that lives in one process."""
+    return f"{envelope.sender} {envelope.to} {envelope.key}"

@@ -45,7 +45,7 @@ async def test_an_asker_is_told_so_its_failure_is_no_dead_letter() -> None:
     journal = MemoryJournal(SystemClock())
     async with mesh(routed(a=broken), journal=journal) as engine:
         outcome = await engine.ask(Address("a", "s"), Message.user("hi"), sender="user", key="k")
-        id = await journal.find("user k")
+        id = await journal.find("user a/s k")
     assert str(outcome.error) == "no ink"
     assert await kinds(journal, id) == [Kind.ACCEPTED, Kind.ENDED]
 
