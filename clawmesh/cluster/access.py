@@ -91,8 +91,11 @@ class Access:
                 return await self._deliver(envelope, heard.emit if emit else None, again=again)
             except JointError as error:
                 # Whoever had it is gone: the next one has it in the journal, or gets it anew.
+                if self._clock.monotonic() >= envelope.deadline:
+                    raise _overdue(envelope) from error
                 heard.retract(str(error))
                 again = True
+                await anyio.sleep(PAUSE)
 
     async def query(self, verb: str, session: str, /, **arguments: Any) -> Any:
         """Do what a verb of `clawmesh.cluster.verb` says, in the process that is home to a session.
@@ -115,7 +118,7 @@ class Access:
             try:
                 return await self.query("status", session)
             except JointError:
-                continue  # whoever held it has just ended: asking costs nothing
+                await anyio.sleep(PAUSE)  # whoever held it has just ended: asking costs nothing
 
     async def drain(self) -> int:
         """Wait for what is under way in this process, if it is the one that has the mesh; return how much is left."""
@@ -143,7 +146,7 @@ class Access:
             async with timeout_at(get_running_loop().time() + left):
                 outcome = await delivery.waiter()
         except TimeoutError as error:
-            raise ExpiredError(f"no answer from {envelope.to} before the deadline") from error
+            raise _overdue(envelope) from error
         finally:
             way.abandon(delivery)
         if isinstance(outcome.error, JointError):
@@ -241,6 +244,10 @@ class Heard:
     def retract(self, reason: str) -> None:
         if self._any:
             self.emit(Retraction(reason))
+
+
+def _overdue(envelope: Envelope) -> ExpiredError:
+    return ExpiredError(f"no answer from {envelope.to} before the deadline")
 
 
 def _unstoppable() -> None:

@@ -74,9 +74,9 @@ class Door:
         return task
 
     async def told(self) -> None:
-        """Wait until everybody has been told what became of what they handed in."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Wait until everybody has been told what became of what they have handed in by now."""
+        if tasks := {*self._tasks}:
+            await asyncio.wait(tasks)
 
     async def end(self) -> None:
         """End every connection; what came in goes on without it."""

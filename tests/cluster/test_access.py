@@ -10,14 +10,15 @@ import anyio
 import pytest
 
 from clawmesh.cluster.access import Access, open_access
-from clawmesh.cluster.hold import hold, holder
+from clawmesh.cluster.door import open_door
+from clawmesh.cluster.hold import hold, holder, socket_of
 from clawmesh.cluster.node import Node, Place, open_node
 from clawmesh.config.load import parse
 from clawmesh.config.location import Places
-from clawmesh.errors import ConfigError, FailedError, HeldError, UsageError
+from clawmesh.errors import ConfigError, ExpiredError, FailedError, HeldError, UsageError
 from clawmesh.mesh.address import Address
 from clawmesh.messages import Message, Piece, Retraction, Text
-from tests.cluster.company import silent
+from tests.cluster.company import CLOCK, Desk, silent
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +184,18 @@ async def test_a_silent_holder_is_named(data: Path) -> None:
         async with open_access(data, "ask", never, silent, patience=0.1) as patient:
             with pytest.raises(HeldError, match=r"is held, but nobody answers: clawmesh serve \(process \d+\) holds"):
                 await patient.status("s")
+
+
+async def test_who_is_turned_away_comes_again_until_the_deadline(data: Path) -> None:
+    async def status() -> dict[str, float]:
+        return {"deadline": 0.2}
+
+    def never(place: Place) -> AbstractAsyncContextManager[Node]:
+        raise AssertionError(place)
+
+    with hold(data, "serve"):
+        async with open_door(socket_of(data, 0), Desk(), {"status": status}, CLOCK, silent) as door:
+            door.close()
+            async with open_access(data, "ask", never, silent) as through:
+                with pytest.raises(ExpiredError, match="no answer from echo/s before the deadline"):
+                    await said(through, "echo", "hi")
