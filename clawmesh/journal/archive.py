@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -77,8 +77,10 @@ class Archive:
 
     def session(self, address: str, limit: int = 100) -> Sequence[Story]:
         """Return the newest stories of a session, oldest first."""
-        query = "SELECT envelope FROM entry WHERE kind = 1 AND session = ? ORDER BY seq DESC LIMIT ?"
-        ids = {id for file in self._files for (id,) in file.read(query, address, limit)}
+        ids: set[str] = set()
+        for file in self._files:
+            ((head,),) = file.read(HEAD, address, address)
+            ids.update(id for (id,) in file.read(SESSION, {"session": address, "head": head, "low": 0, "limit": limit}))
         return self._oldest_first(ids)[-limit:]
 
     def sessions(self, agent: str = "") -> Sequence[SessionSize]:
@@ -121,6 +123,16 @@ def open_archive(folder: Path) -> Iterator[Archive]:
         yield Archive([file for file in files if file is not None])
 
 
+HEAD = """
+SELECT max(
+    coalesce((SELECT seq FROM head WHERE session = ?), 0),
+    coalesce((SELECT max(seq) FROM entry WHERE seq > (SELECT seq FROM settled) AND kind = 1 AND session = ?), 0)
+)
+"""
+SESSION = f"""
+{row.CHAIN}
+SELECT envelope FROM chain LIMIT :limit
+"""  # noqa: S608 - made of constants
 DEAD = """
 SELECT dead.envelope, dead.session, dead.at,
     (SELECT data FROM entry WHERE entry.envelope = dead.envelope AND kind = 8 ORDER BY seq DESC LIMIT 1)
@@ -151,9 +163,11 @@ class _File:
         paths = (self._path, self._path.with_name(f"{self._path.name}-wal"))
         return sum(path.stat().st_size for path in paths if path.exists())
 
-    def read(self, query: str, *values: str | int) -> list[row.Row]:
+    def read(self, query: str, *values: str | int | Mapping[str, str | int]) -> list[row.Row]:
+        """Return what the query finds, given its values in their order or by their names."""
+        named = values[0] if values and isinstance(values[0], Mapping) else values
         with ours(str(self._path)):
-            return list(self._connection.execute(query, values))
+            return list(self._connection.execute(query, named))
 
 
 @contextmanager

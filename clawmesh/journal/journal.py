@@ -74,7 +74,7 @@ async def open_journal(
         glance = connect_reading(str(path))
         glance.set_busy_timeout(0)
         try:
-            yield SqliteJournal(writer, SqliteReader(str(path), shelf, clock, glance))
+            yield SqliteJournal(writer, SqliteReader(str(path), shelf, store.heads, clock, glance))
         finally:
             with anyio.CancelScope(shield=True):
                 await writer.close()

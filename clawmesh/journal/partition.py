@@ -14,11 +14,13 @@ from clawmesh.errors import StorageError
 from clawmesh.failpoint import Failpoints
 from clawmesh.journal.connection import close_tidily, connect_writing, ours
 from clawmesh.journal.file import make_ready
+from clawmesh.journal.heads import Heads
 from clawmesh.journal.lock import Lock
+from clawmesh.journal.store import newest
 
 SETTLED = "workers"
 """The file that tells for how many workers every session is at home."""
-GROUP = 500
+GROUP = 2_000
 """Sessions that are moved in one transaction."""
 
 
@@ -68,6 +70,9 @@ def _held(path: Path) -> Iterator[apsw.Connection]:
         make_ready(path, unclean=lock.unclean)
         connection = connect_writing(str(path))
         try:
+            heads = Heads()
+            heads.load(connection)
+            heads.settle_all(connection, newest(connection))
             lock.mark()
             yield connection
         except BaseException:
@@ -96,6 +101,7 @@ def _move(connection: apsw.Connection, target: Path, sessions: Sequence[str], fa
         connection.execute("DELETE FROM temp.moving")
         group = sessions[start : start + GROUP]
         connection.executemany("INSERT INTO temp.moving VALUES (?)", [(session,) for session in group])
+        connection.execute(CHOOSE)
         for step in (COPY, DROP):
             failpoints.hit("journal.move")
             connection.execute("BEGIN IMMEDIATE")
@@ -136,33 +142,35 @@ def _write(path: Path, text: str) -> None:
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS moving(session TEXT PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS story(envelope TEXT PRIMARY KEY);
 """
 AHEAD = """
 SELECT max((SELECT coalesce(max(seq), 0) FROM target.entry), (SELECT coalesce(max(seq), 0) FROM target.snapshot))
 """
+CHOOSE = """
+DELETE FROM temp.story;
+INSERT OR IGNORE INTO temp.story SELECT envelope FROM main.entry JOIN moving USING (session) WHERE kind = 1;
+"""
 # What a copy that was interrupted has left goes first. The triggers there see to all that follows from the entries.
 COPY = """
-DELETE FROM target.pending WHERE envelope IN (
-    SELECT envelope FROM target.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM target.dead WHERE envelope IN (
-    SELECT envelope FROM target.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM target.intake WHERE key IN (
-    SELECT key FROM target.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM target.entry WHERE envelope IN (
-    SELECT envelope FROM target.entry JOIN moving USING (session) WHERE kind = 1);
-INSERT INTO target.entry SELECT seq + :ahead, envelope, kind, at, session, key, data FROM main.entry
-    WHERE envelope IN (SELECT envelope FROM main.entry JOIN moving USING (session) WHERE kind = 1) ORDER BY seq;
-INSERT OR REPLACE INTO target.snapshot SELECT seq + :ahead, session, at, data
-    FROM main.snapshot JOIN moving USING (session) ORDER BY seq;
+DELETE FROM target.pending WHERE envelope IN (SELECT envelope FROM story);
+DELETE FROM target.dead WHERE envelope IN (SELECT envelope FROM story);
+DELETE FROM target.intake WHERE key IN (SELECT key FROM target.entry JOIN story USING (envelope) WHERE kind = 1);
+DELETE FROM target.entry WHERE envelope IN (SELECT envelope FROM story);
+INSERT INTO target.entry
+    SELECT seq + :ahead, envelope, kind, at, session, key, data, iif(previous, previous + :ahead, 0)
+    FROM main.entry JOIN story USING (envelope) ORDER BY seq;
+INSERT OR REPLACE INTO target.head
+    SELECT session, max(seq) + :ahead FROM main.entry JOIN story USING (envelope) WHERE kind = 1 GROUP BY session;
+INSERT OR REPLACE INTO target.snapshot
+    SELECT seq + :ahead, session, at, data FROM main.snapshot JOIN moving USING (session) ORDER BY seq;
+UPDATE target.settled SET seq = (SELECT coalesce(max(seq), 0) FROM target.entry);
 """
 DROP = """
-DELETE FROM main.pending WHERE envelope IN (
-    SELECT envelope FROM main.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM main.dead WHERE envelope IN (
-    SELECT envelope FROM main.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM main.intake WHERE key IN (
-    SELECT key FROM main.entry JOIN moving USING (session) WHERE kind = 1);
-DELETE FROM main.entry WHERE envelope IN (
-    SELECT envelope FROM main.entry JOIN moving USING (session) WHERE kind = 1);
+DELETE FROM main.pending WHERE envelope IN (SELECT envelope FROM story);
+DELETE FROM main.dead WHERE envelope IN (SELECT envelope FROM story);
+DELETE FROM main.intake WHERE key IN (SELECT key FROM main.entry JOIN story USING (envelope) WHERE kind = 1);
+DELETE FROM main.entry WHERE envelope IN (SELECT envelope FROM story);
+DELETE FROM main.head WHERE session IN (SELECT session FROM moving);
 DELETE FROM main.snapshot WHERE session IN (SELECT session FROM moving);
 """

@@ -13,17 +13,18 @@ from clawmesh.abc.journal import Snapshot, Story, Woken
 from clawmesh.clock import Clock
 from clawmesh.journal import row
 from clawmesh.journal.connection import ours
+from clawmesh.journal.heads import Heads
 from clawmesh.journal.retention import INTAKE_SECONDS
 
 T = TypeVar("T")
 CONNECTIONS = 4
 # An envelope that is pending, as that for which the session is woken, tells nothing of it yet.
-KNOWN = """
-SELECT EXISTS (SELECT 1 FROM snapshot WHERE session = ?) OR EXISTS (
-    SELECT 1 FROM entry WHERE kind = 1 AND session = ?
-    AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = entry.envelope)
+KNOWN = f"""
+{row.CHAIN}
+SELECT EXISTS (SELECT 1 FROM snapshot WHERE session = :session) OR EXISTS (
+    SELECT 1 FROM chain WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
 )
-"""
+"""  # noqa: S608 - made of constants
 
 
 class Shelf(Protocol):
@@ -66,9 +67,12 @@ class SqliteReader:
     known is told at once: that is one search in an index, and a hop to a thread costs ten times as much.
     """
 
-    def __init__(self, path: str, shelf: Shelf, clock: Clock, glance: apsw.Connection | None = None) -> None:
+    def __init__(
+        self, path: str, shelf: Shelf, heads: Heads, clock: Clock, glance: apsw.Connection | None = None
+    ) -> None:
         self._path = path
         self._shelf = shelf
+        self._heads = heads
         self._clock = clock
         self._glance = glance
 
@@ -87,12 +91,14 @@ class SqliteReader:
     async def wake(self, session: str) -> Woken:
         if self._glance is not None and not self._exists(self._glance, session):
             return Woken(None, [])
-        return await self._read(lambda connection: _wake(connection, session))
+        head = self._heads.of(session)  # before the table is read, which has it afterwards
+        return await self._read(lambda connection: _wake(connection, session, head))
 
     def _exists(self, glance: apsw.Connection, session: str) -> bool:
         with ours(self._path):
             try:
-                return bool(glance.execute(KNOWN, (session, session)).get)
+                head = self._heads.of(session) or glance.execute(HEAD, (session,)).get
+                return bool(glance.execute(KNOWN, {"session": session, "head": head, "low": 0}).get)
             except apsw.BusyError:
                 return True
 
@@ -102,25 +108,28 @@ class SqliteReader:
 
 
 PENDING = """
-SELECT entry.envelope, kind, at, session, key, data FROM pending JOIN entry ON entry.envelope = pending.envelope
+SELECT entry.envelope, kind, at, entry.session, key, data FROM pending JOIN entry ON entry.envelope = pending.envelope
 ORDER BY pending.seq, entry.seq
 """
 SNAPSHOT = "SELECT seq, at, data FROM snapshot WHERE session = ?"
-TAIL = """
+HEAD = "SELECT seq FROM head WHERE session = ?"
+TAIL = f"""
+{row.CHAIN}
 SELECT told.envelope, told.kind, told.at, told.session, told.key, told.data
-FROM entry AS accepted JOIN entry AS told ON told.envelope = accepted.envelope
-WHERE accepted.kind = 1 AND accepted.session = ? AND accepted.seq > ?
-    AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = accepted.envelope)
-ORDER BY accepted.seq, told.seq
-"""
+FROM chain JOIN entry AS told ON told.envelope = chain.envelope
+WHERE chain.seq > :low AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
+ORDER BY chain.seq, told.seq
+"""  # noqa: S608 - made of constants
 
 
-def _wake(connection: apsw.Connection, session: str) -> Woken:
+def _wake(connection: apsw.Connection, session: str, head: int | None) -> Woken:
     connection.execute("BEGIN")
     try:
         found = connection.execute(SNAPSHOT, (session,)).fetchone()
-        seq, at, data = found or (0, 0.0, b"")
-        tail = row.stories(connection.execute(TAIL, (session, seq)))
+        low, at, data = found or (0, 0.0, b"")
+        if head is None:
+            head = connection.execute(HEAD, (session,)).get
+        tail = row.stories(connection.execute(TAIL, {"session": session, "head": head, "low": low}))
     finally:
         connection.execute("ROLLBACK")
     return Woken(Snapshot(session, at, data) if found else None, tail)

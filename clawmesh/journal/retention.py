@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from clawmesh.clock import Clock
@@ -62,14 +64,16 @@ class Retention:
         intake = now - INTAKE_SECONDS
         if self._keep is not None:
             values = {"cutoff": now - self._keep, "intake": intake, "future": now + DRIFT_SECONDS}
-            yield from self._window(store, OLD_ENTRIES, FORGET_STORIES, values)
-            yield from self._window(store, OLD_SNAPSHOTS, FORGET_SESSIONS, values)
-        yield from self._window(store, OLD_KEYS, FORGET_KEYS, {"intake": intake}, "")
+            yield from self._window(store, OLD_ENTRIES, partial(_forget, FROM_ENTRIES), values)
+            yield from self._window(store, OLD_SNAPSHOTS, partial(_forget, FROM_SNAPSHOTS), values)
+        yield from self._window(store, OLD_KEYS, _forget_keys, {"intake": intake}, "")
         while (free := store.connection.pragma("freelist_count")) > FREE_PAGES:
             list(store.connection.execute(f"PRAGMA incremental_vacuum({min(PAGES, free)})"))
             yield
 
-    def _window(self, store: Store, look: str, forget: str, values: Values, low: int | str = 0) -> Iterator[None]:
+    def _window(
+        self, store: Store, look: str, forget: Callable[[Store, Values], None], values: Values, low: int | str = 0
+    ) -> Iterator[None]:
         """Go through a table in small windows, each a transaction, until one has nothing old in it."""
         while True:
             connection = store.connection
@@ -79,7 +83,7 @@ class Retention:
             self._failpoints.hit("journal.prune")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.execute(forget, {**values, "low": low, "high": high})
+                forget(store, {**values, "low": low, "high": high})
                 connection.execute("COMMIT")
             except BaseException:
                 roll_back(connection)
@@ -87,6 +91,21 @@ class Retention:
             self._failpoints.hit("journal.pruned")
             low = high
             yield
+
+
+def _forget(gather: str, store: Store, values: Values) -> None:
+    """Forget the stories and sessions of one window that may go."""
+    connection = store.connection
+    connection.execute(TABLES)
+    connection.execute(gather, values)
+    sessions = json.loads(connection.execute(GATHERED).get)
+    heads = {session: head for session in sessions if (head := store.heads.of(session)) is not None}
+    connection.execute(UNUSED, {**values, "heads": json.dumps(heads)})
+    connection.execute(STORIES, values)
+
+
+def _forget_keys(store: Store, values: Values) -> None:
+    store.connection.execute("DELETE FROM intake WHERE key > :low AND key <= :high AND at < :intake", values)
 
 
 # Each finds, above `low`, the end of the next window and whether something in it is old.
@@ -101,27 +120,52 @@ FROM (SELECT seq, at FROM snapshot WHERE seq > :low ORDER BY seq LIMIT :rows)
 OLD_KEYS = """
 SELECT max(key), count(*) FROM (SELECT key FROM intake WHERE key > :low ORDER BY key LIMIT :rows)
 """
-FORGET_KEYS = "DELETE FROM intake WHERE key > :low AND key <= :high AND at < :intake"
 
-# Sessions that nobody used since: neither a message came, nor was a snapshot made, nor is anything pending.
+# Sessions that may go are gathered, in the first window of stories or of snapshots, ...
 TABLES = """
-CREATE TEMP TABLE IF NOT EXISTS forgotten(session TEXT PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS forgotten(session TEXT PRIMARY KEY, head INTEGER);
 CREATE TEMP TABLE IF NOT EXISTS gone(envelope TEXT PRIMARY KEY);
+DELETE FROM temp.forgotten;
+DELETE FROM temp.gone;
 """
+FROM_ENTRIES = """
+INSERT OR IGNORE INTO temp.forgotten(session) SELECT session FROM entry
+WHERE seq > :low AND seq <= :high AND kind = 1 AND at < :cutoff
+"""
+FROM_SNAPSHOTS = """
+INSERT OR IGNORE INTO temp.forgotten(session) SELECT session FROM snapshot
+WHERE seq > :low AND seq <= :high AND at < :cutoff
+"""
+GATHERED = "SELECT json_group_array(session) FROM temp.forgotten"
+# ... and those that were used since stay: a message came, a snapshot was made, or something is pending.
 UNUSED = """
+UPDATE temp.forgotten SET head = coalesce(
+    (SELECT value FROM json_each(:heads) WHERE key = forgotten.session),
+    (SELECT seq FROM main.head WHERE head.session = forgotten.session),
+    0
+);
 DELETE FROM temp.forgotten
-WHERE coalesce((SELECT at FROM entry WHERE kind = 1 AND session = forgotten.session ORDER BY seq DESC LIMIT 1), 0)
-        >= :cutoff
+WHERE coalesce((SELECT at FROM entry WHERE seq = forgotten.head AND session = forgotten.session), 0) >= :cutoff
     OR coalesce((SELECT at FROM snapshot WHERE session = forgotten.session), 0) >= :cutoff
-    OR EXISTS (
-        SELECT 1 FROM entry JOIN pending ON pending.envelope = entry.envelope
-        WHERE entry.kind = 1 AND entry.session = forgotten.session
-    );
-INSERT OR IGNORE INTO temp.gone SELECT entry.envelope
-FROM temp.forgotten JOIN entry ON entry.session = forgotten.session AND entry.kind = 1;
+    OR session IN (SELECT session FROM pending);
 """
-# Of what may go, all but what has no outcome, rests among the dead letters, or stands for a caller's key.
-ENDED = """
+# Of stories go all of those sessions, and what a snapshot holds; but not what has no outcome, rests among the dead
+# letters, was told of lately, or stands for a caller's key.
+STORIES = """
+INSERT OR IGNORE INTO temp.gone
+    WITH RECURSIVE chain(session, envelope, previous) AS (
+        SELECT entry.session, envelope, previous FROM temp.forgotten JOIN entry ON entry.seq = forgotten.head
+        WHERE entry.session = forgotten.session AND kind = 1
+        UNION ALL
+        SELECT entry.session, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+        WHERE entry.session = chain.session AND kind = 1
+    )
+    SELECT envelope FROM chain;
+INSERT OR IGNORE INTO temp.gone SELECT envelope FROM entry
+    WHERE seq > :low AND seq <= :high AND kind = 1 AND session IN (SELECT session FROM temp.forgotten);
+INSERT OR IGNORE INTO temp.gone SELECT envelope
+    FROM entry JOIN snapshot ON snapshot.session = entry.session AND snapshot.seq > entry.seq
+    WHERE entry.seq > :low AND entry.seq <= :high AND kind = 1;
 DELETE FROM temp.gone
 WHERE EXISTS (SELECT 1 FROM pending WHERE pending.envelope = gone.envelope)
     OR EXISTS (SELECT 1 FROM dead WHERE dead.envelope = gone.envelope)
@@ -131,29 +175,5 @@ WHERE EXISTS (SELECT 1 FROM pending WHERE pending.envelope = gone.envelope)
     );
 DELETE FROM entry WHERE envelope IN (SELECT envelope FROM temp.gone);
 DELETE FROM snapshot WHERE session IN (SELECT session FROM temp.forgotten);
-DELETE FROM temp.gone;
-DELETE FROM temp.forgotten;
+DELETE FROM main.head WHERE session IN (SELECT session FROM temp.forgotten);
 """
-FORGET_STORIES = "".join((
-    TABLES,
-    """
-    INSERT OR IGNORE INTO temp.forgotten SELECT session FROM entry
-    WHERE seq > :low AND seq <= :high AND kind = 1 AND at < :cutoff;
-    """,
-    UNUSED,
-    """
-    INSERT OR IGNORE INTO temp.gone SELECT envelope
-    FROM entry JOIN snapshot ON snapshot.session = entry.session AND snapshot.seq > entry.seq
-    WHERE entry.seq > :low AND entry.seq <= :high AND kind = 1;
-    """,
-    ENDED,
-))  # fmt: skip
-FORGET_SESSIONS = "".join((
-    TABLES,
-    """
-    INSERT OR IGNORE INTO temp.forgotten SELECT session FROM snapshot
-    WHERE seq > :low AND seq <= :high AND at < :cutoff;
-    """,
-    UNUSED,
-    ENDED,
-))  # fmt: skip

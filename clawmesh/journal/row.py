@@ -25,3 +25,14 @@ def entry(row: Row) -> Entry:
 def stories(rows: Iterable[Row]) -> Sequence[Story]:
     """Return the stories of rows in which those of one envelope follow each other."""
     return [[entry(row) for row in group] for _, group in groupby(rows, itemgetter(0))]
+
+
+CHAIN = """
+WITH RECURSIVE chain(seq, envelope, previous) AS (
+    SELECT seq, envelope, previous FROM entry WHERE seq = :head AND session = :session AND kind = 1
+    UNION ALL
+    SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+    WHERE entry.session = :session AND entry.kind = 1 AND entry.seq > :low
+)
+"""
+"""The accepted entries of a session, from the newest one, at `head`, back to those after `low`."""

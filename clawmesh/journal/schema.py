@@ -21,11 +21,14 @@ CREATE TABLE entry(
     at REAL NOT NULL,
     session TEXT NOT NULL,
     key TEXT NOT NULL,
-    data BLOB NOT NULL
+    data BLOB NOT NULL,
+    previous INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX entry_envelope ON entry(envelope);
-CREATE INDEX entry_session ON entry(session) WHERE kind = 1;
-CREATE TABLE pending(envelope TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE head(session TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE settled(seq INTEGER NOT NULL) STRICT;
+INSERT INTO settled VALUES (0);
+CREATE TABLE pending(envelope TEXT PRIMARY KEY, seq INTEGER NOT NULL, session TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE intake(key TEXT PRIMARY KEY, envelope TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE dead(envelope TEXT PRIMARY KEY, session TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE snapshot(
@@ -36,7 +39,7 @@ CREATE TABLE snapshot(
 ) STRICT;
 
 CREATE TRIGGER accepted AFTER INSERT ON entry WHEN new.kind = 1 BEGIN
-    INSERT OR IGNORE INTO pending VALUES (new.envelope, new.seq);
+    INSERT OR IGNORE INTO pending VALUES (new.envelope, new.seq, new.session);
 END;
 CREATE TRIGGER keyed AFTER INSERT ON entry WHEN new.kind = 1 AND new.key <> '' BEGIN
     INSERT INTO intake VALUES (new.key, new.envelope, new.at) ON CONFLICT(key)

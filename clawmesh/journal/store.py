@@ -8,17 +8,20 @@ from typing import Any
 
 import apsw
 
-from clawmesh.abc.journal import Entry, Snapshot
+from clawmesh.abc.journal import Entry, Kind, Snapshot
 from clawmesh.failpoint import Failpoints
-from clawmesh.journal.connection import close_tidily, connect_writing
+from clawmesh.journal.bulk import Bulk
+from clawmesh.journal.connection import PASSING, close_tidily, connect_writing
+from clawmesh.journal.heads import Heads
 from clawmesh.journal.soundness import require_sound
 
-WIDTH = 7
-WIDTHS = (1, 4, 16, 64, 256)
-"""How many rows a statement takes: many, because each statement gives the interpreter's lock away and waits for it
-again. Rows that are left over are NULL and not inserted."""
-HEAD, ROW, END = "INSERT INTO entry SELECT * FROM (VALUES", "(?, ?, ?, ?, ?, ?, ?)", ") WHERE column1 NOTNULL"
-INSERT = {WIDTH * rows: f"{HEAD} {', '.join([ROW] * rows)} {END}" for rows in WIDTHS}
+ENTRIES = Bulk(
+    "INTO entry",
+    8,
+    select="column1, column2, column3, column4, column5, column6, column7,"
+    " coalesce(column8, (SELECT seq FROM head WHERE session = column5), 0)",
+)
+SNAPSHOTS = Bulk("OR REPLACE INTO snapshot", 4)
 
 
 class Store:
@@ -35,6 +38,7 @@ class Store:
         self.alone = alone
         self.position = 0
         """Of the newest item that is on disk."""
+        self.heads = Heads()
         self._vfs = vfs
         self._failpoints = failpoints
         self._mark = mark
@@ -46,6 +50,7 @@ class Store:
         connection = connect_writing(self.path, self._vfs, alone=self.alone)
         try:
             self.position = max(self.position, newest(connection))
+            self.heads.load(connection)
         except BaseException:
             connection.close()
             raise
@@ -80,7 +85,8 @@ class Store:
         self._failpoints.hit("journal.begin")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            insert(connection, items, start)
+            accepted = self._insert(connection, items, start)
+            self.heads.settle(connection)
             self._failpoints.hit("journal.commit")
             connection.execute("COMMIT")
         except BaseException:
@@ -88,6 +94,7 @@ class Store:
             raise
         self._mark()
         self.position = start + len(items) - 1
+        self.heads.committed(accepted, self.position)
         self._failpoints.hit("journal.committed")
 
     def reopen(self) -> None:
@@ -116,7 +123,13 @@ class Store:
     def finish(self) -> None:
         """Close with everything in the database and no log beside it."""
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        try:
+            self.heads.settle_all(connection, self.position)
+        except PASSING:
+            roll_back(connection)  # what is not in the table the next process finds in the log
+        finally:
             close_tidily(connection)
 
     def close(self) -> None:
@@ -124,6 +137,24 @@ class Store:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _insert(self, connection: apsw.Connection, items: Sequence[Entry | Snapshot], first: int) -> dict[str, int]:
+        """Insert items at the positions from `first`; return the newest accepted entry of each session among them."""
+        entries: list[Any] = []
+        snapshots: list[Any] = []
+        accepted: dict[str, int] = {}
+        for position, item in enumerate(items, first):
+            if isinstance(item, Snapshot):
+                snapshots += (position, item.session, item.at, item.data)
+                continue
+            previous: int | None = 0
+            if item.kind is Kind.ACCEPTED:
+                previous = accepted.get(item.session) or self.heads.of(item.session)
+                accepted[item.session] = position
+            entries += (position, item.envelope, item.kind, item.at, item.session, item.key, item.data, previous)
+        ENTRIES.insert(connection, entries)
+        SNAPSHOTS.insert(connection, snapshots)
+        return accepted
 
     def _seen(self) -> tuple[int, int]:
         """Return what tells the file from any other; only the system's own file systems have that."""
@@ -134,24 +165,6 @@ class Store:
         except OSError:
             return (0, 0)
         return (status.st_dev, status.st_ino)
-
-
-def insert(connection: apsw.Connection, items: Sequence[Entry | Snapshot], first: int) -> None:
-    """Insert items at the positions from `first`."""
-    values: list[Any] = []
-    for position, item in enumerate(items, first):
-        if isinstance(item, Entry):
-            values += (position, item.envelope, item.kind, item.at, item.session, item.key, item.data)
-        else:
-            replaced = (position, item.session, item.at, item.data)
-            connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", replaced)
-    start = 0
-    while start < len(values):
-        length = WIDTH * next((width for width in WIDTHS if start + WIDTH * width >= len(values)), WIDTHS[-1])
-        part = values[start : start + length]
-        part += [None] * (length - len(part))
-        connection.execute(INSERT[length], part)
-        start += length
 
 
 def newest(connection: apsw.Connection) -> int:

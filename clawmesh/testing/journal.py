@@ -115,10 +115,12 @@ async def open_simulated_journal(
             writer = Writer(store, LoopRunner(pause), Checkpointer(store, None), retention, clock, warn)
             writer.start()
             try:
-                yield SqliteJournal(writer, SqliteReader(PATH, LoopShelf(store), clock))
+                yield SqliteJournal(writer, SqliteReader(PATH, LoopShelf(store), store.heads, clock))
             finally:
                 with anyio.CancelScope(shield=True):
                     await writer.close()
+                    with ours(PATH):
+                        store.finish()
         finally:
             store.close()
 
