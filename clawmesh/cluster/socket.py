@@ -24,7 +24,10 @@ def listen(path: Path) -> socket.socket:
     Raises:
         StorageError: the folder is not there or takes no socket.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise StorageError(f"no socket can be made for {path}: {error.strerror}") from error
     try:
         sock.setblocking(False)
         os.fchmod(sock.fileno(), 0o600)
@@ -42,9 +45,12 @@ def dial(path: Path) -> socket.socket:
     """Return a socket that is connected to the one there.
 
     Raises:
-        JointError: nobody listens.
+        JointError: nobody listens, or this process has no file descriptor left.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise JointError(f"no socket can be made for {path}: {error.strerror}") from error
     try:
         # A Unix socket connects at once or not at all, but blocks where too many wait to be heard.
         sock.setblocking(False)

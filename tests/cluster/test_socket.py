@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -39,3 +40,15 @@ def test_no_folder_no_socket(tmp_path: Path) -> None:
         listen(tmp_path / "gone" / "0.sock")
     with pytest.raises(JointError, match="nobody answers"):
         dial(tmp_path / "gone" / "0.sock")
+
+
+def test_without_a_file_descriptor_left_both_say_so(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="no socket can be made for .*: Too many open files"):
+            listen(tmp_path / "0.sock")
+        with pytest.raises(JointError, match="no socket can be made for .*: Too many open files"):
+            dial(tmp_path / "0.sock")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
