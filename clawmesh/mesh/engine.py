@@ -171,7 +171,7 @@ class Engine:
         if known is None and not (again or envelope.key):
             return await self.post(envelope, emit)
         if known is None:
-            async with self._live.alone(envelope):
+            async with self._live.alone(envelope, envelope.deadline - self.clock.monotonic()):
                 known = self._live.known(envelope) or await self._remembered(envelope)
                 if known is None:
                     return await self.post(envelope, emit, again=again)

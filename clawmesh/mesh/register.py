@@ -6,6 +6,7 @@ from asyncio import Future, get_running_loop, wait
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from clawmesh.errors import BusyError
 from clawmesh.mesh.cascade import Cascades
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Envelope
@@ -30,11 +31,17 @@ class Register:
         return self._live.get(id)
 
     @asynccontextmanager
-    async def alone(self, envelope: Envelope) -> AsyncIterator[None]:
-        """Let one at a time find out whether an envelope was here before, and enter it if not."""
+    async def alone(self, envelope: Envelope, seconds: float) -> AsyncIterator[None]:
+        """Let one at a time find out whether an envelope was here before, and enter it if not.
+
+        Raises:
+            BusyError: those before took longer than so many seconds.
+        """
         name = scoped(envelope) if envelope.key else envelope.id
         while (before := self._entering.get(name)) is not None:
-            await wait([before])
+            done, _ = await wait([before], timeout=seconds)
+            if not done:
+                raise BusyError(f"the same message waits for room in the mailbox of {envelope.to} already")
         self._entering[name] = get_running_loop().create_future()
         try:
             yield
