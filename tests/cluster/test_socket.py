@@ -46,9 +46,9 @@ def test_without_a_file_descriptor_left_both_say_so(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        with pytest.raises(StorageError, match="no socket can be made for .*: Too many open files"):
+        with pytest.raises(StorageError, match=r"no socket can be made for .*: Too many open files"):
             listen(tmp_path / "0.sock")
-        with pytest.raises(JointError, match="no socket can be made for .*: Too many open files"):
+        with pytest.raises(JointError, match=r"no socket can be made for .*: Too many open files"):
             dial(tmp_path / "0.sock")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
