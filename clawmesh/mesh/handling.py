@@ -22,7 +22,7 @@ async def outcome_of(delivery: Delivery, answer: Callable[[Delivery], Awaitable[
         return Outcome(Ending.REFUSED, error=error)
     except ClawmeshError as error:
         return Outcome(Ending.FAILED, error=error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a coded agent may raise anything; the mesh goes on
+    except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - it may raise anything; the mesh goes on
         failure = FailedError(f"{to} raised {type(error).__name__}: {error}")
         failure.__cause__ = error
         return Outcome(Ending.FAILED, error=failure)

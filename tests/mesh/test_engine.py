@@ -264,7 +264,10 @@ async def test_whoever_leaves_the_queue_makes_room() -> None:
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("error", [SystemExit(0), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(0), asyncio.CancelledError(), BaseExceptionGroup("two", [SystemExit(1), asyncio.CancelledError()])],
+)
 async def test_an_agent_that_ends_or_cancels_itself_ends_nothing_else(error: BaseException) -> None:
     async def leave(_sender: Sender, _text: str) -> str:
         raise error
