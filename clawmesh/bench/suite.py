@@ -56,13 +56,14 @@ def _processor() -> str:
 
 
 class Machine(Struct, frozen=True):
-    """What the figures were measured on."""
+    """What the figures were measured on; `load` is how many processes wanted a core in the minute before."""
 
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     processor: str = field(default_factory=_processor)
     memory_gb: float = field(default_factory=lambda: round(_memory() / 1024**3, 1))
     system: str = field(default_factory=platform.platform)
     python: str = field(default_factory=platform.python_version)
+    load: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
 
 
 class Result(Struct, frozen=True):

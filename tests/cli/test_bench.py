@@ -13,6 +13,7 @@ from clawmesh.bench.suite import Result
 from tests.cli.conftest import Person
 
 pytestmark = pytest.mark.timeout(180)
+BUSY = "this machine is busy"
 
 
 def bench(person: Person, *words: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +36,7 @@ def test_the_mesh_is_measured(person: Person) -> None:
         "2 workers beside one: failed",
     ):
         assert (found[name].value, found[name].goal, found[name].ok) == (0, 0, True), name
-    assert [line for line in done.stderr.splitlines() if not line.startswith("measuring ")] == []
+    assert [line for line in done.stderr.splitlines() if not line.startswith(("measuring ", BUSY))] == []
 
 
 def test_an_interrupt_leaves_nothing_behind(person: Person, tmp_path: Path) -> None:
@@ -45,10 +46,8 @@ def test_an_interrupt_leaves_nothing_behind(person: Person, tmp_path: Path) -> N
     environ = {**person.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(command, cwd=person.folder, env=environ, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert [process.stderr.readline() for _ in range(2)] == [
-            "measuring conversations at once\n",
-            "measuring messages between agents\n",
-        ]
+        while "messages between agents" not in process.stderr.readline():
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert [*folder.iterdir()] == []
