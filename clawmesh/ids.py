@@ -14,15 +14,22 @@ _HASH_DIGITS = 12
 
 
 class Ids:
-    """Makes ids such as `env_01kb3v9x4e7q2m5t`: 45 bits of milliseconds, then 35 random bits, in base 32."""
+    """Makes ids such as `env_01kb3v9x4e7q2m5t`: 45 bits of milliseconds, then 35 random bits, in base 32.
+
+    No two of one instance are equal, as long as the clock does not go back.
+    """
 
     def __init__(self, clock: Clock, random: Random | None = None) -> None:
         self._clock = clock
         # An id is no secret; and asking the system for every one would cost more than all the rest of a message.
         self._random = random or Random()  # noqa: S311
+        self._last = 0
 
     def new(self, prefix: str) -> str:
-        number = int(self._clock.now() * 1000) << 35 | self._random.getrandbits(35)
+        moment = int(self._clock.now() * 1000)
+        # In one millisecond ids count on from the first: they never meet, and keep their order.
+        number = self._last + 1 if moment == self._last >> 35 else moment << 35 | self._random.getrandbits(35)
+        self._last = number
         return f"{prefix}_{_digits(number, 80)}"
 
 
