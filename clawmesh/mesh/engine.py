@@ -240,13 +240,18 @@ class Engine:
         return await self.journal.reader.story(id)
 
     async def kept(self, delivery: Delivery) -> None:
-        """Wait until an envelope is on disk; one that another process has is there already.
+        """Wait until an envelope is on disk, as one that another process has is; leaving early ends the work for it.
 
         Raises:
             StorageError: it never will be.
         """
         if delivery.accepted:
-            await self._durable(delivery.accepted, delivery.envelope)
+            try:
+                await self._durable(delivery.accepted, delivery.envelope)
+            except BaseException:
+                if not (delivery.awaited or delivery.detached or delivery.outcome):
+                    self._abandon(delivery)
+                raise
 
     async def settled(self, delivery: Delivery, emit: Emit | None = None) -> Outcome:
         """Wait for an outcome until it is on disk, or the deadline passes; leaving early ends the work for it.

@@ -360,3 +360,37 @@ async def test_what_the_journal_does_not_take_leaves_no_trace() -> None:
         journal.full = False
         assert (await ask(engine, "a", "again")).message == Message.assistant("again")
         assert list(engine.at_work()) == []
+
+
+async def test_one_who_leaves_before_it_is_on_disk_ends_the_turn() -> None:
+    left = anyio.Event()
+
+    class Slow(MemoryJournal):
+        async def durable(self, position: int) -> None:
+            await anyio.sleep_forever()
+
+    async def leaving(_sender: Sender, _text: str) -> str:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            left.set()
+        return ""
+
+    async def call(engine: Engine) -> None:
+        envelope = Envelope(
+            id="env_1",
+            sender="user",
+            to=Address("a", "s"),
+            kind="ask",
+            message=Message.user("hi"),
+            deadline=engine.until(60),
+        )
+        await engine.kept(await engine.receive(envelope))
+
+    async with mesh(routed(a=leaving), journal=Slow(SystemClock())) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(call, engine)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await left.wait()
+    assert left.is_set()
