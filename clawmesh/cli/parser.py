@@ -11,13 +11,52 @@ import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from clawmesh.config.suggestion import did_you_mean
+from clawmesh.config.suggestion import did_you_mean, nearest
 from clawmesh.errors import UsageError
 from clawmesh.version import VERSION
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError with one sentence, naming the nearest right verb or option."""
+    """Raises UsageError with one sentence, naming the nearest right verb or option.
+
+    The options of a verb may stand before, between and behind its words.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        words = list(args or ())
+        if self._subparsers is None:
+            words = self._take_options(words, namespace := namespace or argparse.Namespace())
+        found, rest = super().parse_known_args(words, namespace)
+        if rest:
+            self._refuse(rest)
+        return found, []
+
+    def _take_options(self, words: Sequence[str], namespace: argparse.Namespace) -> list[str]:
+        """Read the options and return the other words.
+
+        Left to itself, argparse takes a word that may be left out as left out once an option follows the one before it.
+        """
+        options = Parser(self.prog, add_help=False)
+        for action in self._get_optional_actions():
+            if action.dest != "help":
+                options._add_action(action)
+        end = words.index("--") if "--" in words else len(words)
+        rest = argparse.ArgumentParser.parse_known_args(options, words[:end], namespace)[1]
+        return [*rest, *words[end:]]
+
+    def _refuse(self, rest: Sequence[str]) -> NoReturn:
+        for word in rest:
+            if word.startswith("-") and word.strip("-"):
+                self._refuse_option(word.partition("=")[0])
+        hint = "; a text of several words stands in quotation marks" if self._get_positional_actions() else ""
+        self.error(f'"{rest[0]}" is one word too many{hint}')
+
+    def _refuse_option(self, name: str) -> NoReturn:
+        # Without the dashes, which make all of them look alike.
+        known = {name.lstrip("-"): name for action in self._get_optional_actions() for name in action.option_strings}
+        near = nearest(name.lstrip("-"), known)
+        hint = f'did you mean "{known[near]}"?' if near else f"expected one of {', '.join(sorted(known.values()))}"
+        self.error(f'there is no option "{name}"; {hint}')
 
     def error(self, message: str) -> NoReturn:
         error = UsageError(message)
@@ -120,7 +159,7 @@ def _journal(verbs: Any, shared: Parser) -> None:
     list_ = _add(dead, "list", "clawmesh.cli.dead:list_", "list the dead letters", [shared])
     list_.add_argument("--agent", type=_text, metavar="NAME", default="", help="only those of this agent")
     show = _add(dead, "show", "clawmesh.cli.dead:show", "show a dead letter whole", [shared])
-    show.add_argument("id", type=_text, metavar="ID")
+    show.add_argument("id", type=_text, metavar="ID", help="a dead letter's id, or the beginning of it")
     redrive = _add(dead, "redrive", "clawmesh.cli.dead:redrive", "send dead letters again", [shared])
     discard = _add(dead, "discard", "clawmesh.cli.dead:discard", "take dead letters away for good", [shared])
     for parser in (redrive, discard):
@@ -138,16 +177,19 @@ def _plugins(verbs: Any, shared: Parser) -> None:
     plugins = _group(verbs, "plugins", "list, make, check, trust and install plugins", shared)
     _add(plugins, "list", "clawmesh.cli.plugins:list_", "list plugins and their state", [shared])
     new = _add(plugins, "new", "clawmesh.cli.plugins:new", "write a small working plugin", [shared])
-    new.add_argument("name")
-    new.add_argument("--kind", choices=("tool", "backend", "memory", "agent"), default="tool")
+    new.add_argument("name", help="the plugin's name, which its file has too")
+    new.add_argument(
+        "--kind",
+        choices=("tool", "backend", "memory", "agent"),
+        default="tool",
+        help="what it offers (default: a tool)",
+    )
     check = _add(plugins, "check", "clawmesh.cli.plugins:check", "load a plugin apart and run its examples", [shared])
-    check.add_argument("name", metavar="NAME|FILE")
     trust = _add(plugins, "trust", "clawmesh.cli.plugins:trust", "allow a plugin file, as it is now, to run", [shared])
-    trust.add_argument("name", metavar="NAME|FILE")
     untrust = _add(plugins, "untrust", "clawmesh.cli.plugins:untrust", "let a plugin run no more", [shared])
-    untrust.add_argument("name", metavar="NAME|FILE")
     install = _add(plugins, "install", "clawmesh.cli.plugins:install", "install what a plugin depends on", [shared])
-    install.add_argument("name", metavar="NAME|FILE")
+    for parser in (check, trust, untrust, install):
+        parser.add_argument("name", metavar="NAME|FILE", help="a plugin, or the path of its file")
     # For our own child processes; a verb without help text is not listed.
     isolated = plugins.add_parser("isolated")
     isolated.set_defaults(run="clawmesh.cli.plugins:isolated")
@@ -179,7 +221,7 @@ def _rest(verbs: Any, shared: Parser) -> None:
     replay = _add(verbs, "replay", "clawmesh.cli.replay:again", "run a turn again, from the journal alone", [shared])
     replay.add_argument("id", metavar="ID", help="a message's id, or its beginning")
     completion = _add(verbs, "completion", "clawmesh.cli.completion:completion", "print shell completion", [shared])
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads it")
 
 
 def _text(given: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
@@ -19,6 +21,56 @@ def test_options_are_understood_before_and_after_the_verb() -> None:
     after = build().parse_args(["ask", "a", "b", "--json", "--config", "x"])
     assert before == after
     assert (before.json, before.config, before.data) == (True, "x", None)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    ["ask echo hi --seconds 5", "ask echo --seconds 5 hi", "ask --seconds 5 echo hi", "ask echo --seconds 5 -- hi"],
+)
+def test_the_options_of_a_verb_stand_anywhere_among_its_words(argv: str) -> None:
+    arguments = build().parse_args(argv.split())
+    assert (arguments.agent, arguments.message, arguments.seconds) == ("echo", "hi", 5)
+
+
+def test_what_comes_after_two_dashes_is_no_option() -> None:
+    arguments = build().parse_args(["ask", "echo", "--quiet", "--", "--json"])
+    assert (arguments.message, arguments.quiet, arguments.json) == ("--json", True, False)
+
+
+def test_numbers_below_zero_and_dashed_lines_are_words() -> None:
+    assert build().parse_args(["ask", "echo", "-5"]).message == "-5"
+    assert build().parse_args(["ask", "echo", "- milk"]).message == "- milk"
+    assert build().parse_args(["dead", "discard", "a", "--yes", "b"]).ids == ["a", "b"]
+
+
+def test_an_unknown_option_names_the_nearest_and_the_help_of_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(capsys, "ask", "echo", "--sesonds=5") == (
+        'clawmesh: there is no option "--sesonds"; did you mean "--seconds"?\n  Try \'clawmesh ask --help\'.\n'
+    )
+    assert 'there is no option "--xx"; expected one of --config, --data, --debug' in fail(capsys, "serve", "--xx")
+    assert "Try 'clawmesh --help'." in fail(capsys, "--jsn", "serve")
+
+
+def test_one_word_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(capsys, "ask", "echo", "two", "words") == (
+        'clawmesh: "words" is one word too many; a text of several words stands in quotation marks\n'
+        "  Try 'clawmesh ask --help'.\n"
+    )
+    assert 'clawmesh: "now" is one word too many\n' in fail(capsys, "serve", "now")
+
+
+def test_every_word_and_option_of_every_verb_is_described() -> None:
+    for parser in verbs(build()):
+        assert [action.dest for action in parser._actions if not action.help and action.nargs != argparse.PARSER] == []
+
+
+def verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield a parser and those of the verbs that it lists."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for listed in action._choices_actions:
+                yield from verbs(action.choices[listed.dest])
 
 
 def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
