@@ -80,7 +80,7 @@ class Archive:
         ids: set[str] = set()
         for file in self._files:
             ((head,),) = file.read(HEAD, address, address)
-            ids.update(id for (id,) in file.read(SESSION, {"session": address, "head": head, "low": 0, "limit": limit}))
+            ids.update(id for (id,) in file.read(SESSION, {"session": address, "head": head, "limit": limit}))
         return self._oldest_first(ids)[-limit:]
 
     def sessions(self, agent: str = "") -> Sequence[SessionSize]:
@@ -129,10 +129,15 @@ SELECT max(
     coalesce((SELECT max(seq) FROM entry WHERE seq > (SELECT seq FROM settled) AND kind = 1 AND session = ?), 0)
 )
 """
-SESSION = f"""
-{row.CHAIN}
+SESSION = """
+WITH RECURSIVE chain(seq, envelope, previous) AS (
+    SELECT seq, envelope, previous FROM entry WHERE seq = :head AND session = :session AND kind = 1
+    UNION ALL
+    SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+    WHERE entry.session = :session AND entry.kind = 1
+)
 SELECT envelope FROM chain LIMIT :limit
-"""  # noqa: S608 - made of constants
+"""
 DEAD = """
 SELECT dead.envelope, dead.session, dead.at,
     (SELECT data FROM entry WHERE entry.envelope = dead.envelope AND kind = 8 ORDER BY seq DESC LIMIT 1)

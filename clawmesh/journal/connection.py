@@ -14,7 +14,7 @@ OLDEST_LIBRARY = (3, 51, 3)
 PASSING = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.BusyError, apsw.NoMemError)
 """Faults that may be over in a moment; no other mends itself."""
 BUSY_MILLISECONDS = 5_000
-CACHE_KIB = 8_192
+WRITER_CACHE_KIB, READER_CACHE_KIB = 8_192, 512
 PIECE = 1 << 16
 """SQLite writes less than 128 KiB at once, and takes twice that for nothing at all: a full disk."""
 
@@ -40,7 +40,7 @@ def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Co
     connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs=vfs or None)
     if alone:
         connection.pragma("locking_mode", "EXCLUSIVE")  # before anything is read: the log would need shared memory
-    _set_up(connection)
+    _set_up(connection, WRITER_CACHE_KIB)
     connection.pragma("auto_vacuum", "INCREMENTAL")
     connection.pragma("journal_mode", "WAL")
     connection.pragma("synchronous", "FULL")
@@ -72,7 +72,7 @@ def connect_reading(path: str, vfs: str = "", *, uri: bool = False) -> apsw.Conn
     """Open the database for reading alone."""
     flags = apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if uri else 0)
     connection = apsw.Connection(path, flags, vfs=vfs or None)
-    _set_up(connection)
+    _set_up(connection, READER_CACHE_KIB)
     return connection
 
 
@@ -103,10 +103,10 @@ def explain(error: apsw.Error, path: str) -> str:
     return f"the journal {path} cannot be used: {error}"
 
 
-def _set_up(connection: apsw.Connection) -> None:
+def _set_up(connection: apsw.Connection, cache_kib: int) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.pragma("cell_size_check", True)
     connection.pragma("trusted_schema", False)
-    connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("cache_size", -cache_kib)
     connection.pragma("temp_store", "MEMORY")

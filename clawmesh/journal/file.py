@@ -42,8 +42,8 @@ def _look_through(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     if not log.exists():
         raise StorageError(
-            f"the journal {path} was not closed in good order and its log {log.name} is gone, with all that was last"
-            f" written: restore both, or remove {path.name}.lock to go on without"
+            f"the journal {path} was not closed in good order and its log {log.name} is gone, perhaps with what was"
+            f" last written: put it back, or remove {path.name}.lock to go on without"
         )
     with closing(connect_reading(str(path))) as connection:
         require_sound(connection)

@@ -66,11 +66,12 @@ async def open_journal(
         stack.callback(store.close)
         with ours(str(path)):
             store.open()
-        shelf = ThreadShelf(lambda: connect_reading(str(path)))
+        shelf = ThreadShelf(lambda: connect_reading(str(path)), ThreadRunner("journal reader"))
         checkpointer = Checkpointer(store, ThreadRunner("journal checkpointer"))
         retention = Retention(keep, clock, failpoints)
         writer = Writer(store, ThreadRunner("journal writer"), checkpointer, retention, clock, warn)
         writer.start()
+        shelf.start()
         glance = connect_reading(str(path))
         glance.set_busy_timeout(0)
         try:
@@ -79,7 +80,7 @@ async def open_journal(
             with anyio.CancelScope(shield=True):
                 await writer.close()
                 checkpointer.close()
-                shelf.close()
+                await shelf.close()
                 glance.close()
                 lock.clear()
                 with ours(str(path)):

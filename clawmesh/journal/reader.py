@@ -1,23 +1,29 @@
-"""Reads the journal beside the loop, through few connections of its own."""
+"""Reads the journal beside the loop, through a connection of its own."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-import anyio
-import anyio.to_thread
 import apsw
 
 from clawmesh.abc.journal import Snapshot, Story, Woken
 from clawmesh.clock import Clock
+from clawmesh.errors import StorageError
 from clawmesh.journal import row
 from clawmesh.journal.connection import ours
 from clawmesh.journal.heads import Heads
 from clawmesh.journal.retention import INTAKE_SECONDS
+from clawmesh.journal.runner import Runner
 
 T = TypeVar("T")
-CONNECTIONS = 4
+Read: TypeAlias = tuple[asyncio.Future[Any], Any, Exception | None]
+
+AT_ONCE = 16
+"""Answers that are told to the loop together."""
 # An envelope that is pending, as that for which the session is woken, tells nothing of it yet.
 KNOWN = f"""
 {row.CHAIN}
@@ -35,29 +41,74 @@ class Shelf(Protocol):
 
 
 class ThreadShelf:
-    """Reads in threads, at most four at once, each with a connection which is kept for the next."""
+    """Reads in a thread, in the order in which it was asked, through one connection.
 
-    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+    A thread of its own serves all who wait with one change of threads, where a pool has one for each of them.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection], runner: Runner) -> None:
         self._connect = connect
-        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
-        self._free: list[apsw.Connection] = []
+        self._connection: apsw.Connection | None = None
+        self._runner = runner
+        self._loop = asyncio.get_running_loop()
+        self._jobs: deque[tuple[Callable[[apsw.Connection], Any], asyncio.Future[Any]]] = deque()
+        self._closed = ""
+
+    def start(self) -> None:
+        self._runner.start(self._step, self._break)
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
-        return await anyio.to_thread.run_sync(self._lend, work, limiter=self._limiter)
+        if self._closed:
+            raise StorageError(self._closed)
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.append((work, future))
+        self._runner.wake()
+        return await future
 
-    def close(self) -> None:
-        while self._free:
-            self._free.pop().close()
+    async def close(self) -> None:
+        await self._runner.stop()
+        self._break(StorageError("the journal is closed"))
+        if self._connection is not None:
+            self._connection.close()
 
-    def _lend(self, work: Callable[[apsw.Connection], T]) -> T:
-        connection = self._free.pop() if self._free else self._connect()
+    def _step(self) -> None:
+        read: list[Read] = []
+        while self._jobs:
+            work, future = self._jobs.popleft()
+            read.append((future, *self._attempt(work)))
+            if len(read) == AT_ONCE:
+                self._runner.tell(_deliver, read)
+                read = []
+        if read:
+            self._runner.tell(_deliver, read)
+
+    def _attempt(self, work: Callable[[apsw.Connection], Any]) -> tuple[Any, Exception | None]:
         try:
-            found = work(connection)
-        except BaseException:
-            connection.close()  # whatever is wrong with it, the next one begins anew
-            raise
-        self._free.append(connection)
-        return found
+            if self._connection is None:
+                self._connection = self._connect()
+            return work(self._connection), None
+        except Exception as error:  # noqa: BLE001 - told to the one who asked
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()  # whatever is wrong with it, the next one begins anew
+            return None, error
+
+    def _break(self, error: BaseException) -> None:
+        self._closed = str(error) or repr(error)
+        while self._jobs:
+            future = self._jobs.popleft()[1]
+            if not future.done():
+                future.set_exception(StorageError(self._closed))
+
+
+def _deliver(read: Sequence[Read]) -> None:
+    for future, value, error in read:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
 
 
 class SqliteReader:
@@ -97,8 +148,7 @@ class SqliteReader:
     def _exists(self, glance: apsw.Connection, session: str) -> bool:
         with ours(self._path):
             try:
-                head = self._heads.of(session) or glance.execute(HEAD, (session,)).get
-                return bool(glance.execute(KNOWN, {"session": session, "head": head, "low": 0}).get)
+                return bool(glance.execute(KNOWN, {"session": session, "fresh": self._heads.of(session)}).get)
             except apsw.BusyError:
                 return True
 
@@ -111,25 +161,29 @@ PENDING = """
 SELECT entry.envelope, kind, at, entry.session, key, data FROM pending JOIN entry ON entry.envelope = pending.envelope
 ORDER BY pending.seq, entry.seq
 """
-SNAPSHOT = "SELECT seq, at, data FROM snapshot WHERE session = ?"
-HEAD = "SELECT seq FROM head WHERE session = ?"
-TAIL = f"""
-{row.CHAIN}
-SELECT told.envelope, told.kind, told.at, told.session, told.key, told.data
-FROM chain JOIN entry AS told ON told.envelope = chain.envelope
-WHERE chain.seq > :low AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
-ORDER BY chain.seq, told.seq
+# All in one row, because a row gives the interpreter's lock away and has to wait for it again. JSON has no bytes, and
+# rounds fractions.
+WAKE = f"""
+{row.CHAIN},
+told AS (
+    SELECT entry.*, chain.seq AS arrived FROM chain JOIN entry ON entry.envelope = chain.envelope
+    WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
+)
+SELECT (
+    SELECT json_group_array(
+        json_array(envelope, kind, format('%!.17g', at), session, key, hex(data)) ORDER BY arrived, seq
+    ) FROM told
+), snapshot.at, snapshot.data
+FROM (SELECT 1) LEFT JOIN snapshot ON snapshot.session = :session
 """  # noqa: S608 - made of constants
 
 
 def _wake(connection: apsw.Connection, session: str, head: int | None) -> Woken:
-    connection.execute("BEGIN")
-    try:
-        found = connection.execute(SNAPSHOT, (session,)).fetchone()
-        low, at, data = found or (0, 0.0, b"")
-        if head is None:
-            head = connection.execute(HEAD, (session,)).get
-        tail = row.stories(connection.execute(TAIL, {"session": session, "head": head, "low": low}))
-    finally:
-        connection.execute("ROLLBACK")
-    return Woken(Snapshot(session, at, data) if found else None, tail)
+    found = connection.execute(WAKE, {"session": session, "fresh": head}).fetchone()
+    assert found is not None  # there is always one row
+    told, at, data = found
+    rows = [
+        (envelope, kind, float(at), session, key, bytes.fromhex(data))
+        for envelope, kind, at, session, key, data in json.loads(told)
+    ]
+    return Woken(None if at is None else Snapshot(session, at, data), row.stories(rows))

@@ -28,11 +28,16 @@ def stories(rows: Iterable[Row]) -> Sequence[Story]:
 
 
 CHAIN = """
-WITH RECURSIVE chain(seq, envelope, previous) AS (
-    SELECT seq, envelope, previous FROM entry WHERE seq = :head AND session = :session AND kind = 1
+WITH RECURSIVE start(head, low) AS (
+    SELECT coalesce(:fresh, (SELECT seq FROM head WHERE head.session = :session)),
+        coalesce((SELECT seq FROM snapshot WHERE snapshot.session = :session), 0)
+), chain(seq, envelope, previous) AS (
+    SELECT entry.seq, envelope, previous FROM start JOIN entry ON entry.seq = start.head
+    WHERE entry.seq > start.low AND session = :session AND kind = 1
     UNION ALL
     SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
-    WHERE entry.session = :session AND entry.kind = 1 AND entry.seq > :low
+    WHERE entry.seq > (SELECT low FROM start) AND entry.session = :session AND entry.kind = 1
 )
 """
-"""The accepted entries of a session, from the newest one, at `head`, back to those after `low`."""
+"""The accepted entries of a session that its snapshot does not hold, from the newest one backwards; `fresh` is where
+that is, or NULL where the table knows it."""

@@ -168,8 +168,13 @@ class Store:
 
 
 def newest(connection: apsw.Connection) -> int:
-    """Return the position of the newest item."""
-    query = "SELECT max((SELECT coalesce(max(seq), 0) FROM entry), (SELECT coalesce(max(seq), 0) FROM snapshot))"
+    """Return the position of the newest item that ever was: one that is forgotten is not given again."""
+    query = """
+        SELECT max(
+            (SELECT coalesce(max(seq), 0) FROM entry), (SELECT coalesce(max(seq), 0) FROM snapshot),
+            (SELECT seq FROM settled)
+        )
+    """
     return int(connection.execute(query).get)
 
 

@@ -15,7 +15,7 @@ from clawmesh.journal import heads
 from clawmesh.journal.journal import SqliteJournal
 from clawmesh.testing.disk import Disk
 from clawmesh.testing.journal import PATH, open_simulated_journal
-from tests.journal.samples import NOW, accepted, ended, lived
+from tests.journal.samples import DAY, NOW, accepted, ended, lived, told
 from tests.simulation.loop import LoopClock
 
 SESSIONS = heads.SESSIONS + 200
@@ -124,5 +124,26 @@ def test_what_was_not_committed_is_no_link() -> None:
             assert await tail(journal, 0) == [0, SESSIONS]
             with pytest.raises(StorageError):
                 await journal.durable(position + 1)
+
+    lived(main)
+
+
+def test_positions_that_were_forgotten_are_not_given_again() -> None:
+    disk = Disk(Random(0))
+
+    async def main(clock: LoopClock) -> None:
+        async with open_simulated_journal(disk, clock=clock, keep=DAY) as journal:
+            for item in (accepted("old"), told(Kind.STEP, "old"), ended("old")):
+                position = journal.append(item)
+            await journal.durable(position)
+            await anyio.sleep(2 * DAY)
+            assert await journal.reader.story("env_old") == []
+        async with open_simulated_journal(disk, clock=clock) as journal:
+            assert journal.append(accepted("new")) > position
+            await journal.durable(journal.append(ended("new")))
+            left = disk.after_kill()
+        async with open_simulated_journal(left, clock=clock) as journal:
+            woken = await journal.reader.wake("bot/main")
+            assert [story[0].envelope for story in woken.tail] == ["env_new"]
 
     lived(main)
