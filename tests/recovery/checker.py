@@ -89,13 +89,18 @@ class Checker:
                 yield f"nothing was wrong, yet {id} {life.ends[0].ending}: {life.ends[0].error}"
 
     def _promises(self) -> Iterator[str]:
-        """What was acknowledged is there, once; what was told is what is written."""
+        """What was acknowledged is there, once; what was told is what is written.
+
+        But whoever waits until the deadline is told so, whatever comes a moment later.
+        """
         for wish in self._witness.wishes:
             life = self._by_plan.get((wish.session, wish.name))
-            told = self._witness.told.get(wish.name, [])
+            told = [
+                outcome for outcome in self._witness.told.get(wish.name, []) if outcome.ending is not Ending.EXPIRED
+            ]
             promised = self._witness.accepted.get(wish.name, [])
             if life is None:
-                if told or promised or wish.sure:
+                if told or promised or (wish.sure and not heard):
                     yield f"{wish.name} is not in the journal; promised {promised}, told {told}"
                 continue
             if set(promised) - {life.envelope.id, KNOWN_BY_KEY}:
@@ -105,8 +110,7 @@ class Checker:
     def _told(self, plan: str, life: Life, told: Sequence[Outcome]) -> Iterator[str]:
         written = life.ends[0].outcome() if life.ends else None
         for outcome in told:
-            # Whoever waits until the deadline is told so, whatever comes a moment later.
-            if outcome.ending is not Ending.EXPIRED and (written is None or not _same(outcome, written)):
+            if written is None or not _same(outcome, written):
                 yield f"{plan} was told as {outcome}, written as {written}"
 
     def _order(self) -> Iterator[str]:

@@ -34,7 +34,6 @@ from tests.simulation.storage import Storage
 
 T = TypeVar("T")
 DRAIN = 30.0
-SETTINGS = MeshSettings(hibernate=4.0)
 PLACE = Place(Source(Path("simulation.toml")), ("agents",))
 EFFECTS = {"charge": Effect.UNSAFE, "book": Effect.IDEMPOTENT, "look": Effect.PURE}
 
@@ -48,6 +47,7 @@ class Surroundings(Protocol):
 
     clock: LoopClock
     random: Random
+    settings: MeshSettings
     storage: Storage
     witness: Witness
 
@@ -155,12 +155,12 @@ class Life:
                 steps = sum(entry.kind is Kind.STEP for entry in story)
                 self._world.witness.own(self.number, to, read(message).name, steps)
             ids = Ids(clock, Random(self._world.random.getrandbits(64)))
-            sessions = Sessions(journal, clock, SETTINGS, lambda _agent: 200, 10**15)
+            sessions = Sessions(journal, clock, self._world.settings, lambda _agent: 200, 10**15)
             roster = Roster(self._parts(sessions, ids))
             topics = dict.fromkeys(TEAM, (TOPIC,))
             means = Means(clock, ids, journal, self._warn)
             async with (
-                open_engine(roster.handle, topics, SETTINGS, means) as engine,
+                open_engine(roster.handle, topics, self._world.settings, means) as engine,
                 _tended(sessions, engine, self._warn),
             ):
                 if not self._ready.done():

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import anyio
 from msgspec import Struct
 
+from clawmesh.config.model import MeshSettings
 from clawmesh.errors import BusyError, ClawmeshError, FullError, OverloadedError, StorageError, ToolError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.engine import Engine
@@ -55,6 +56,10 @@ class World:
         self.witness = Witness()
         self.storage = Storage(Random(self.random.getrandbits(64)), self._shake)
         self._fragile = 0.0 if self.calm else self.random.choice((0.0, 0.0005, 0.005))
+        self.settings = MeshSettings(
+            hibernate=self.random.choice((0.5, 4.0)), mailbox=1000 if self.calm else self.random.choice((1, 3, 1000))
+        )
+        self._patience = (200.0, 600.0) if self.calm else self.random.choice(((2.0, 40.0), (200.0, 600.0)))
         self._traffic = Traffic(self.random)
         self._life: Life | None = None
         self._lives = 0
@@ -205,7 +210,7 @@ class World:
             await anyio.sleep(self.random.expovariate(0.5))
 
     async def _say(self, manner: str, session: str, plan: Plan, caller: str) -> None:
-        to, message, seconds = Address.parse(session), Message.user(plan.text), self.random.uniform(200.0, 600.0)
+        to, message, seconds = Address.parse(session), Message.user(plan.text), self.random.uniform(*self._patience)
 
         def ask(engine: Engine) -> Awaitable[Outcome]:
             key = plan.name if manner == "ask" else ""
