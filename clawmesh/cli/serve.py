@@ -21,7 +21,7 @@ from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, STOPS, 
 from clawmesh.config.load import load
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
-from clawmesh.errors import ClawmeshError
+from clawmesh.errors import ClawmeshError, ConfigError, PluginError
 from clawmesh.machine import cores
 from clawmesh.version import VERSION
 
@@ -56,9 +56,11 @@ class Service:
         self._console = console
         self._workers = workers
         self._journals = journals
+        self._announced = False
 
     def announce(self) -> None:
         """Say that the mesh is ready, to people and to systemd."""
+        self._announced = True
         agents, data = len(self._config.agents), self._places.data
         if self._console.as_json:
             self._console.json({"ready": True, "agents": agents, "workers": self._workers, "data": str(data)})
@@ -82,7 +84,9 @@ class Service:
         try:
             return run(lambda: self._run(place, lambda: tell(READY), lambda: tell(DRAINED)))
         except ClawmeshError as error:
-            self._console.report(error)
+            # What is wrong for all of them at the start is said by the first.
+            if number == 0 or self._announced or not isinstance(error, ConfigError | PluginError):
+                self._console.report(error)
             return error.exit_code
 
     async def _run(self, place: Place, ready: Callable[[], None], drained: Callable[[], None] | None) -> int:

@@ -52,6 +52,11 @@ class Worker:
         self.started = 0.0
         self.due = 0.0
 
+    @property
+    def opening(self) -> bool:
+        """Whether it has been started, and is not ready yet."""
+        return self.pid != 0 and not self.state
+
     def hang_up(self) -> None:
         """Hear no more of it."""
         if self.told >= 0:
@@ -62,7 +67,8 @@ class Worker:
 class Supervisor:
     """Does `work` in several processes; `ready` is called once, when all of them are.
 
-    Workers that drain are ended only when all have drained: until then one may need what another has to say.
+    Workers that drain are ended only when all have drained: until then one may need what another has to say. If one
+    cannot start, the first may still say why it cannot either; then all are ended.
     """
 
     def __init__(self, work: Work, workers: int, ready: Callable[[], None], warn: Callable[[str], None]) -> None:
@@ -71,6 +77,7 @@ class Supervisor:
         self._ready = ready
         self._warn = warn
         self._announced = False
+        self._doomed = False
         self._ending = False
         self._stops = 0
         self._until = 0.0
@@ -95,6 +102,8 @@ class Supervisor:
                     if worker.told in readable:
                         self._hear(worker)
                     self._look(worker)
+                if self._doomed and not self._ending and not self._workers[0].opening:
+                    self._stop()
                 if self._stops == 1 and all(worker.state == DRAINED for worker in self._running):
                     self._stop()
                 if self._ending and time.monotonic() >= self._until:
@@ -113,16 +122,12 @@ class Supervisor:
         now = time.monotonic()
         if self._ending:
             return max(0.0, self._until - now) if self._until < math.inf else None
-        dues = [worker.due - now for worker in self._workers if not worker.pid and self._may_start(worker)]
+        dues = [worker.due - now for worker in self._workers if not worker.pid and not self._doomed]
         return max(0.0, min(dues)) if dues else None
-
-    def _may_start(self, worker: Worker) -> bool:
-        # The first one goes ahead: what keeps it from starting would keep all of them.
-        return worker.number == 0 or self._announced or bool(self._workers[0].state)
 
     def _fill(self, worker: Worker) -> None:
         """Start a process in an empty place, when its time has come."""
-        if worker.pid or self._ending or not self._may_start(worker) or time.monotonic() < worker.due:
+        if worker.pid or self._ending or self._doomed or time.monotonic() < worker.due:
             return
         worker.started = time.monotonic()
         worker.state = b""
@@ -167,9 +172,9 @@ class Supervisor:
         if self._ending:
             self._code = self._code or min(abs(code), 1)
         elif code > 0 and not self._announced:
-            # It has said why; the others would say the same.
-            self._code = code
-            self._stop()
+            # What keeps one from starting keeps all of them.
+            self._code = self._code or code
+            self._doomed = True
         else:
             self._mourn(worker, code)
 

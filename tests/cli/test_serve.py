@@ -176,6 +176,9 @@ def test_there_is_one_holder(person: Person) -> None:
 def test_what_is_wrong_is_said_once(duo: Person) -> None:
     (duo.folder / "clawmesh.toml").write_text("[mesh]\nworkers = 2\n[agents.a]\nbackend = 'none'\n")
     assert duo.run("serve", code=2).stderr.count("there is no backend") == 1
+    # And what shows only when the plugins are there.
+    (duo.folder / "clawmesh.toml").write_text("[mesh]\nworkers = 2\n[agents.a]\ntype = 'relai'\n")
+    assert duo.run("serve", code=2).stderr.count("relai") == 1
 
 
 def test_a_plugin_that_is_not_trusted_is_told_of_once(duo: Person) -> None:
