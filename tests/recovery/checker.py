@@ -95,9 +95,8 @@ class Checker:
         """
         for wish in self._witness.wishes:
             life = self._by_plan.get((wish.session, wish.name))
-            told = [
-                outcome for outcome in self._witness.told.get(wish.name, []) if outcome.ending is not Ending.EXPIRED
-            ]
+            heard = self._witness.told.get(wish.name, [])
+            told = [outcome for outcome in heard if outcome.ending is not Ending.EXPIRED]
             promised = self._witness.accepted.get(wish.name, [])
             if life is None:
                 if told or promised or (wish.sure and not heard):

@@ -69,6 +69,10 @@ class Account(Struct, frozen=True):
     seen: tuple[str, ...]
     results: tuple[tuple[str, ...], ...]
 
+    @property
+    def text(self) -> str:
+        return msgspec.json.encode(self).decode()
+
 
 Note: TypeAlias = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
 """Notes an effect: its key, name and arguments."""
@@ -107,7 +111,7 @@ class Planner:
             return _said(Message("assistant", tuple(calls)), emit)
         seen = tuple(read(request.messages[index]).name for index in plans[:-1])
         account = Account(plan.name, seen, tuple(_results(message) for message in exchange if message.role == "tool"))
-        return _said(Message.assistant(msgspec.json.encode(account).decode()), emit)
+        return _said(Message.assistant(account.text), emit)
 
 
 async def clerk(context: Context, message: Message) -> str:
@@ -116,7 +120,7 @@ async def clerk(context: Context, message: Message) -> str:
     results = []
     for step in plan.steps:
         results.append(tuple([await _attempt(context.mesh, action) for action in step]))
-    return msgspec.json.encode(Account(plan.name, (), tuple(results))).decode()
+    return Account(plan.name, (), tuple(results)).text
 
 
 async def _attempt(mesh: Verbs, action: Action) -> str:
