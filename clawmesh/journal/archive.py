@@ -134,7 +134,7 @@ WITH RECURSIVE chain(seq, envelope, previous) AS (
     SELECT seq, envelope, previous FROM entry WHERE seq = :head AND session = :session AND kind = 1
     UNION ALL
     SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
-    WHERE entry.session = :session AND entry.kind = 1
+    WHERE entry.seq < chain.seq AND entry.session = :session AND entry.kind = 1
 )
 SELECT envelope FROM chain LIMIT :limit
 """

@@ -16,12 +16,12 @@ class Bulk:
     that a statement has too many are NULL and not inserted: the first value of a row must not be.
     """
 
-    def __init__(self, into: str, width: int, *, select: str = "*", conflict: str = "") -> None:
+    def __init__(self, into: str, width: int, *, select: str = "*", rest: str = "") -> None:
         row = f"({', '.join('?' * width)})"
         self._width = width
         self._statements = {
             width * rows: " ".join(
-                ("INSERT", into, "SELECT", select, "FROM (VALUES", ", ".join([row] * rows), ")", LEFT_OUT, conflict)
+                ("INSERT", into, "SELECT", select, "FROM (VALUES", ", ".join([row] * rows), ")", LEFT_OUT, rest)
             )
             for rows in ROWS
         }

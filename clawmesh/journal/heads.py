@@ -18,7 +18,13 @@ ENTRIES = 100_000
 """So much is kept in memory, or lies unsettled at the end of the log, before it is brought to the table."""
 GROUP = 256
 """That are brought there with one commit."""
-SETTLE = Bulk("INTO head", 2, conflict="ON CONFLICT(session) DO UPDATE SET seq = excluded.seq")
+# But for sessions that were forgotten in the meantime.
+SETTLE = Bulk(
+    "INTO head",
+    2,
+    rest="AND EXISTS (SELECT 1 FROM entry WHERE entry.seq = column2)"
+    " ON CONFLICT(session) DO UPDATE SET seq = excluded.seq",
+)
 
 
 class Heads:

@@ -153,12 +153,12 @@ WHERE coalesce((SELECT at FROM entry WHERE seq = forgotten.head AND session = fo
 # letters, was told of lately, or stands for a caller's key.
 STORIES = """
 INSERT OR IGNORE INTO temp.gone
-    WITH RECURSIVE chain(session, envelope, previous) AS (
-        SELECT entry.session, envelope, previous FROM temp.forgotten JOIN entry ON entry.seq = forgotten.head
+    WITH RECURSIVE chain(session, seq, envelope, previous) AS (
+        SELECT entry.session, entry.seq, envelope, previous FROM temp.forgotten JOIN entry ON entry.seq = forgotten.head
         WHERE entry.session = forgotten.session AND kind = 1
         UNION ALL
-        SELECT entry.session, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
-        WHERE entry.session = chain.session AND kind = 1
+        SELECT entry.session, entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+        WHERE entry.seq < chain.seq AND entry.session = chain.session AND kind = 1
     )
     SELECT envelope FROM chain;
 INSERT OR IGNORE INTO temp.gone SELECT envelope FROM entry

@@ -36,7 +36,8 @@ WITH RECURSIVE start(head, low) AS (
     WHERE entry.seq > start.low AND session = :session AND kind = 1
     UNION ALL
     SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
-    WHERE entry.seq > (SELECT low FROM start) AND entry.session = :session AND entry.kind = 1
+    WHERE entry.seq BETWEEN (SELECT low + 1 FROM start) AND chain.seq - 1
+        AND entry.session = :session AND entry.kind = 1
 )
 """
 """The accepted entries of a session that its snapshot does not hold, from the newest one backwards; `fresh` is where

@@ -32,6 +32,7 @@ def kept(items: Sequence[Entry | Snapshot], *, keep: float | None = 90 * DAY) ->
             await anyio.sleep(2 * retention.PASS_SECONDS)
 
     lived(main)
+    assert rows(disk, "SELECT session FROM head WHERE session NOT IN (SELECT session FROM entry)") == []
     stories = rows(disk, "SELECT DISTINCT envelope FROM entry ORDER BY 1")
     return [name.removeprefix("env_") for name in stories], rows(disk, "SELECT session FROM snapshot ORDER BY 1")
 
