@@ -72,7 +72,7 @@ class Roster:
         )
         if coded := self._parts.coded.get(config.name):
             return _answer(config.name, await coded(context, envelope.message)), Report()
-        record = Record(engine.journal, self._parts.services.clock, envelope.id, delivery.story)
+        record = Record(engine.log.journal, self._parts.services.clock, envelope.id, delivery.story)
         transcript = await self.sessions.wake(envelope.to)
         turn = Turn(self.mind(config.name), context, transcript.messages, envelope.message, record)
         result = await turn.run()

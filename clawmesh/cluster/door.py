@@ -161,14 +161,13 @@ class Guest:
         except Exception as error:  # noqa: BLE001 - told to the one who handed it in
             self._refuse(number, error)
             return
-        work = self._coming.pop(number)
-        self._say(Accepted(number))
-        if delivery.envelope.kind == "send":
-            return
-        self._staying[number] = Stay(work, delivery)
+        self._staying[number] = Stay(self._coming.pop(number), delivery)
         try:
-            outcome = await self._door.intake.settled(delivery, heard)
-            self._say(Ended(number, pack_outcome(outcome)))
+            await self._door.intake.kept(delivery)
+            self._say(Accepted(number))
+            if delivery.envelope.kind == "ask":
+                outcome = await self._door.intake.settled(delivery, heard)
+                self._say(Ended(number, pack_outcome(outcome)))
         except Exception as error:  # noqa: BLE001 - told to the one who handed it in
             self._refuse(number, error)
         finally:
@@ -178,13 +177,10 @@ class Guest:
         door = self._door
         envelope = unpack_envelope(frame.envelope, door.clock)
         if envelope.causes:  # it belongs to what is inside already
-            delivery = await door.intake.take(envelope, emit, again=frame.again)
-        elif door.shut:
+            return await door.intake.take(envelope, emit, again=frame.again)
+        if door.shut:
             raise BusyError("the process is ending")
-        else:
-            delivery = await door.intake.receive(envelope, emit, again=frame.again)
-        await door.intake.kept(delivery)
-        return delivery
+        return await door.intake.receive(envelope, emit, again=frame.again)
 
     async def _answer(self, frame: Query) -> None:
         try:

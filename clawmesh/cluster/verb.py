@@ -33,7 +33,7 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
             "under_way": engine.under_way,
             "warm": len(sessions),
             "rss": resident(),
-            "trouble": engine.journal.trouble,
+            "trouble": engine.log.journal.trouble,
         }
 
     async def statistics() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from clawmesh.abc.journal import Entry, Kind, Story
+from clawmesh.abc.journal import Kind, Story
 from clawmesh.errors import UsageError
 from clawmesh.ids import derive
 from clawmesh.mesh.engine import Engine
@@ -26,7 +26,7 @@ async def redrive(engine: Engine, id: str) -> str:
     causes = (old.root, old.id) if old.causes else (old.id,)
     envelope = replace(old, id=new, kind="send", causes=causes, waiting=(), key="", deadline=engine.until(None))
     await engine.kept(await engine.take(envelope, again=True))
-    await engine.journal.durable(engine.append(Entry(Kind.REVIVED, id, engine.clock.now(), new.encode())))
+    await engine.log.journal.durable(engine.log.note(Kind.REVIVED, id, new.encode()))
     return new
 
 
@@ -37,11 +37,11 @@ async def discard(engine: Engine, id: str) -> None:
         UsageError: there is no such dead letter.
     """
     await _letter(engine, id)
-    await engine.journal.durable(engine.append(Entry(Kind.DISCARDED, id, engine.clock.now())))
+    await engine.log.journal.durable(engine.log.note(Kind.DISCARDED, id))
 
 
 async def _letter(engine: Engine, id: str) -> Story:
-    story = await engine.story(id)
+    story = await engine.log.story(id)
     rests = [entry.kind for entry in story if entry.kind in (Kind.DEAD, Kind.REVIVED, Kind.DISCARDED)]
     if not rests or rests[-1] is not Kind.DEAD:
         raise UsageError(f'there is no dead letter "{id}"')

@@ -9,7 +9,7 @@ after it.
 from __future__ import annotations
 
 import math
-from asyncio import get_running_loop, timeout
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 import anyio
 from msgspec import Struct
 
-from clawmesh.abc.journal import Entry, Journal, Kind, Story
+from clawmesh.abc.journal import Journal, Kind
 from clawmesh.clock import Clock
 from clawmesh.config.model import MeshSettings
 from clawmesh.config.suggestion import did_you_mean
@@ -38,19 +38,17 @@ from clawmesh.mesh.ending import CLOSED, expire, interrupted
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.gate import Gate
 from clawmesh.mesh.handling import outcome_of
+from clawmesh.mesh.log import Log
 from clawmesh.mesh.mailbox import Mailbox, Mailboxes
 from clawmesh.mesh.observer import Observer, Observers
 from clawmesh.mesh.pump import Pumps
-from clawmesh.mesh.record import pack_envelope, pack_outcome, unpack_envelope, unpack_outcome
 from clawmesh.mesh.recovery import recover
-from clawmesh.mesh.register import Register, scoped
+from clawmesh.mesh.register import Register
 from clawmesh.mesh.route import Route, here
 from clawmesh.mesh.wait import Waits
 from clawmesh.messages import Emit, Message, Report
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
-# How long after its deadline a caller may still hear that an answer has reached the disk.
-GRACE = 5.0
 
 
 class Means(Struct, frozen=True):
@@ -72,7 +70,7 @@ class Engine:
         self.settings = settings
         self.clock = means.clock
         self.ids = means.ids
-        self.journal = means.journal
+        self.log = Log(means.journal, means.clock, means.warn)
         self.gate = Gate()
         self._route = means.route
         self._warn = means.warn
@@ -88,7 +86,6 @@ class Engine:
         self._wheel = Wheel(means.clock.monotonic)
         self._observers = Observers(means.warn)
         self.waits = Waits()
-        self._position = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
@@ -97,7 +94,7 @@ class Engine:
         Raises:
             StorageError: the journal cannot be read.
         """
-        pending = await self.journal.reader.pending()
+        pending = await self.log.pending()
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             self._pumps.start(tasks)
@@ -172,7 +169,7 @@ class Engine:
             return await self.post(envelope, emit)
         if known is None:
             async with self._live.alone(envelope, envelope.deadline - self.clock.monotonic()):
-                known = self._live.known(envelope) or await self._remembered(envelope)
+                known = self._live.known(envelope) or await self.log.remembered(envelope)
                 if known is None:
                     return await self.post(envelope, emit, again=again)
         if not (known.accepted or known.story):
@@ -221,24 +218,6 @@ class Engine:
         self._accept(delivery, mailbox, reserved=reserved)
         return delivery
 
-    def append(self, entry: Entry) -> int:
-        """Write down what happened to an envelope; return the journal's position.
-
-        Raises:
-            StorageError: the journal takes nothing.
-        """
-        self._position = self.journal.append(entry)
-        return self._position
-
-    async def story(self, id: str) -> Story:
-        """Return what is on disk of an envelope, up to now.
-
-        Raises:
-            StorageError: the journal cannot be written or read.
-        """
-        await self.journal.durable(self._position)
-        return await self.journal.reader.story(id)
-
     async def kept(self, delivery: Delivery) -> None:
         """Wait until an envelope is on disk, as one that another process has is; leaving early ends the work for it.
 
@@ -247,7 +226,7 @@ class Engine:
         """
         if delivery.accepted:
             try:
-                await self._durable(delivery.accepted, delivery.envelope)
+                await self.log.durable(delivery.accepted, delivery.envelope)
             except BaseException:
                 if not (delivery.awaited or delivery.detached or delivery.outcome):
                     self._abandon(delivery)
@@ -261,7 +240,7 @@ class Engine:
         """
         outcome = await self._conclude(delivery, emit)
         if delivery.recorded:
-            await self._durable(delivery.recorded, delivery.envelope)
+            await self.log.durable(delivery.recorded, delivery.envelope)
         return outcome
 
     def offer(self, envelope: Envelope) -> Delivery | None:
@@ -333,7 +312,7 @@ class Engine:
 
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
-        self.append(Entry(Kind.RELEASED, delivery.envelope.id, self.clock.now()))
+        self.log.note(Kind.RELEASED, delivery.envelope.id)
 
     def skip(self, id: str, error: ClawmeshError) -> None:
         """Say that an envelope stays where it is, because its record cannot be read."""
@@ -351,20 +330,6 @@ class Engine:
         id = self.ids.new("env")
         return Envelope(id=id, sender=sender, to=to, kind=kind, message=message, deadline=deadline, key=key)
 
-    async def _remembered(self, envelope: Envelope) -> Delivery | None:
-        """Return what the journal has of an envelope, if it has ended."""
-        id = envelope.id
-        if envelope.key:
-            await self.journal.durable(self._position)
-            id = await self.journal.reader.find(scoped(envelope)) or id
-        story = await self.story(id)
-        ended = [entry for entry in story if entry.kind is Kind.ENDED]
-        if not ended:
-            return None
-        delivery = Delivery(unpack_envelope(story[0].data, self.clock), story=story)
-        delivery.outcome = unpack_outcome(ended[-1].data)
-        return delivery
-
     async def _conclude(self, delivery: Delivery, emit: Emit | None) -> Outcome:
         if delivery.outcome is not None:
             return delivery.outcome
@@ -377,14 +342,6 @@ class Engine:
             timer.cancel()
             if delivery.leave(waiter, emit):
                 self._abandon(delivery)
-
-    async def _durable(self, position: int, envelope: Envelope) -> None:
-        try:
-            async with timeout(envelope.deadline + GRACE - self.clock.monotonic()):
-                await self.journal.durable(position)
-        except TimeoutError as error:
-            reason = self.journal.trouble or "the disk is too slow"
-            raise StorageError(f"{envelope.id} is not on disk: {reason}") from error
 
     def _abandon(self, delivery: Delivery) -> None:
         if not self._pumps.running:
@@ -409,23 +366,20 @@ class Engine:
             led = len(envelope.causes)
             raise LimitError(f"{led} messages led to this one; [mesh] hops allows no more", limit="hops")
         self._live.cascades.check(envelope)
-        if trouble := self.journal.trouble:
-            raise StorageError(f"nothing can be accepted: {trouble}")
+        self.log.check()
 
     def _accept(self, delivery: Delivery, mailbox: Mailbox, *, reserved: bool) -> None:
-        envelope = delivery.envelope
-        data, key = pack_envelope(envelope, self.clock), scoped(envelope) if envelope.key else ""
-        entry = Entry(Kind.ACCEPTED, envelope.id, self.clock.now(), data, str(envelope.to), key)
+        to = delivery.envelope.to
         try:
-            delivery.accepted = self.append(entry)
+            self.log.accepted(delivery)
         except StorageError:
             mailbox.give_back(reserved=reserved)
-            self._mailboxes.tidy(envelope.to, mailbox)
+            self._mailboxes.tidy(to, mailbox)
             raise
         self._live.enter(delivery)
         self._queue(delivery, mailbox, reserved=reserved)
         if not mailbox.active:
-            self._pumps.lend(envelope.to, mailbox)
+            self._pumps.lend(to, mailbox)
 
     def _queue(self, delivery: Delivery, mailbox: Mailbox, *, reserved: bool) -> None:
         delivery.overdue = self._abandon
@@ -451,34 +405,16 @@ class Engine:
             self._end(delivery, outcome)
 
     async def _answer(self, delivery: Delivery) -> tuple[Message, Report]:
-        if delivery.counted:
-            await self.journal.durable(self.append(Entry(Kind.TAKEN, delivery.envelope.id, delivery.taken)))
+        await self.log.taken(delivery)
         return await self._handler(self, delivery)
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         envelope = delivery.envelope
-        outcome = self._recorded(delivery, outcome)
+        outcome = self.log.ended(delivery, outcome)
         self._wheel.drop(delivery)
         self._live.exit(envelope)
         delivery.end(outcome)
         self._observers.ended(envelope, outcome)
-
-    def _recorded(self, delivery: Delivery, outcome: Outcome) -> Outcome:
-        """Write an outcome down; what the mesh is closed over stays pending, and what nobody hears is a dead letter."""
-        id, now = delivery.envelope.id, self.clock.now()
-        try:
-            if outcome is CLOSED:
-                self.append(Entry(Kind.RELEASED, id, now))
-                return outcome
-            delivery.recorded = self.append(Entry(Kind.ENDED, id, now, pack_outcome(outcome, delivery.taken)))
-            if delivery.detached and not delivery.awaited and outcome.ending is not Ending.ANSWERED:
-                self.append(Entry(Kind.DEAD, id, now, str(outcome.error).encode()))
-                to, sender = delivery.envelope.to, delivery.envelope.sender
-                self._warn(f"what {sender} sent to {to} {outcome.ending}: {outcome.error} ({id} is a dead letter)")
-        except StorageError as error:
-            self._warn(f"the outcome of {id} is not recorded: {error}")
-            return Outcome(Ending.FAILED, error=error)
-        return outcome
 
     def _close(self) -> None:
         """Release what no pump will take any more."""
