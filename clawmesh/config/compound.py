@@ -100,8 +100,9 @@ class Either(Struct, frozen=True):
         for result in results:
             if type(result) is not Faults:
                 return result
-        # The only shape that takes this type of value knows best what is wrong inside it.
-        return results[0] if len(results) == 1 else mismatch(value, self)
+        # The only shape that takes this type of value knows best what is wrong inside it, not what else there may be.
+        inside = len(results) == 1 and results[0] != mismatch(value, fitting[0])
+        return results[0] if inside else mismatch(value, self)
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [shape.schema() for shape in self.shapes]}

@@ -12,7 +12,15 @@ from clawmesh.config.agents import NAME, NAME_RULE, Agents
 from clawmesh.config.document import Document, Library
 from clawmesh.config.fault import Faults, describe
 from clawmesh.config.link import check_links
-from clawmesh.config.model import AgentSettings, Component, Config, HttpSettings, MeshSettings, PluginSettings
+from clawmesh.config.model import (
+    AgentSettings,
+    Component,
+    Config,
+    HttpSettings,
+    JournalSettings,
+    MeshSettings,
+    PluginSettings,
+)
 from clawmesh.config.record import convert_table
 from clawmesh.config.scope import Scope
 from clawmesh.config.signature import fields_of
@@ -20,7 +28,12 @@ from clawmesh.config.source import Place
 from clawmesh.config.suggestion import did_you_mean, nearest
 from clawmesh.errors import ConfigError, Problem
 
-SETTINGS: Mapping[str, Any] = {"mesh": MeshSettings, "plugins": PluginSettings, "http": HttpSettings}
+SETTINGS: Mapping[str, Any] = {
+    "mesh": MeshSettings,
+    "journal": JournalSettings,
+    "plugins": PluginSettings,
+    "http": HttpSettings,
+}
 COMPONENTS = ("backends", "tools", "memories")
 TABLES = ("include", "defaults", "agents", *COMPONENTS, *SETTINGS)
 # What the providers' function calling takes as a name.

@@ -7,7 +7,15 @@ import pytest
 from msgspec import structs
 
 from clawmesh.config.load import load, parse, survey
-from clawmesh.config.model import AgentConfig, ContextSettings, HttpSettings, Limits, MeshSettings, PluginSettings
+from clawmesh.config.model import (
+    AgentConfig,
+    ContextSettings,
+    HttpSettings,
+    JournalSettings,
+    Limits,
+    MeshSettings,
+    PluginSettings,
+)
 from clawmesh.errors import ConfigError
 from tests.config.broken import cases
 
@@ -58,6 +66,9 @@ deadline = "1h30m"
 hops = 3
 mailbox = 5
 
+[journal]
+keep = "30d"
+
 [plugins]
 folder = "more"
 disabled = ["http_get"]
@@ -103,6 +114,7 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
     assert worker.backend == ("local",)
     assert worker.limits == Limits(steps=4, seconds=300.0)
     assert config.mesh == MeshSettings(deadline=5400.0, hops=3, mailbox=5)
+    assert config.journal == JournalSettings(keep=30 * 86_400.0)
     assert config.plugins == PluginSettings(folder=tmp_path / "more", disabled=("http_get",))
     assert config.http == HttpSettings("http://proxy.example:3128", tmp_path / "ca.pem", 7)
     assert config.backends["cloud"].arguments == {"api_key": {"env": "KEY"}}
@@ -223,12 +235,9 @@ def test_workers_are_a_number_or_left_to_the_machine(given: str, workers: object
     assert parse(f"[mesh]\nworkers = {given}\n", {}).mesh.workers == workers
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [("0", "an integer from 1 to 64"), ("65", "an integer from 1 to 64"), ('"all"', '"auto"'), ("1.5", '64 or "auto"')],
-)
-def test_no_other_number_of_workers_is_taken(given: str, expected: str) -> None:
+@pytest.mark.parametrize("given", ["0", "65", '"all"', "1.5"])
+def test_no_other_number_of_workers_is_taken(given: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse(f"[mesh]\nworkers = {given}\n", {})
     assert f"mesh.workers: found {given}" in str(raised.value)
-    assert str(raised.value).endswith(expected)
+    assert str(raised.value).endswith('expected an integer from 1 to 64 or "auto"')
