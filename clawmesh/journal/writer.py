@@ -69,7 +69,8 @@ class Writer:
 
     @property
     def trouble(self) -> str:
-        return self._trouble or self._checkpointer.trouble
+        broken = self._closed if self._failure is not None else ""
+        return broken or self._trouble or self._checkpointer.trouble
 
     def start(self) -> None:
         self._runner.start(self._step, self._break)

@@ -179,6 +179,7 @@ def test_damage_found_while_writing_ends_it_for_everybody() -> None:
             await journal.durable(journal.append(accepted("a")))
             with pytest.raises(StorageError, match=r"journal.db is damaged \(malformed\)"):
                 await journal.durable(journal.append(ended("a")))
+            assert "journal.db is damaged" in journal.trouble
             with pytest.raises(StorageError, match="is damaged"):
                 journal.append(accepted("b"))
 
