@@ -157,7 +157,8 @@ INSERT OR IGNORE INTO temp.gone
         SELECT entry.session, entry.seq, envelope, previous FROM temp.forgotten JOIN entry ON entry.seq = forgotten.head
         WHERE entry.session = forgotten.session AND kind = 1
         UNION ALL
-        SELECT entry.session, entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+        SELECT entry.session, entry.seq, entry.envelope, entry.previous
+        FROM chain JOIN entry ON entry.seq = chain.previous
         WHERE entry.seq < chain.seq AND entry.session = chain.session AND kind = 1
     )
     SELECT envelope FROM chain;
