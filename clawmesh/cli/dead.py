@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from clawmesh.agent.story import Account, read
 from clawmesh.cli import account as accounts
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console, fault
+from clawmesh.cli.identity import beginnings, only
 from clawmesh.cli.loop import run
 from clawmesh.cli.opening import opened
 from clawmesh.cli.phrase import age, count, cut, moment
@@ -22,7 +23,6 @@ from clawmesh.journal.archive import Archive, DeadLetter
 REASON = 60
 LISTED = 1000
 MOST = 100_000
-SHOWN = 10
 
 Deed: TypeAlias = Callable[[Access, DeadLetter], Awaitable[dict[str, Any]]]
 """Does something with one dead letter; returns what there is to say of it in JSON."""
@@ -52,7 +52,8 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
 def show(arguments: argparse.Namespace, console: Console) -> int:
     """Show one dead letter whole: what became of it, and all of its message."""
     with archived(arguments, console) as archive:
-        account = _account(archive, _chosen(archive, arguments.id))
+        (letter,) = _chosen(archive, [arguments.id])
+        account = _account(archive, letter)
     if console.as_json:
         console.json(accounts.facts(account))
         return 0
@@ -130,21 +131,26 @@ def _letters(arguments: argparse.Namespace, console: Console) -> Sequence[DeadLe
     with archived(arguments, console) as archive:
         if arguments.all:
             return archive.dead(MOST, arguments.agent)
-        return list({letter.envelope: letter for letter in (_chosen(archive, text) for text in arguments.ids)}.values())
+        return _chosen(archive, arguments.ids)
 
 
-def _chosen(archive: Archive, text: str) -> DeadLetter:
+def _chosen(archive: Archive, texts: Sequence[str]) -> Sequence[DeadLetter]:
+    """Return the letters that ids, or the beginnings of them, mean, each once."""
     letters = {letter.envelope: letter for letter in archive.dead(MOST)}
-    # An empty text, as of a script's variable that is not set, is no beginning of an id.
-    found = [id for id in letters if text and id.startswith((text, f"env_{text}"))]
-    if text in letters or len(found) == 1:
-        return letters[text if text in letters else found[0]]
-    if found:
-        raise UsageError(f'several dead letters begin with "{text}": {", ".join(found[:SHOWN])}')
+    chosen: dict[str, DeadLetter] = {}
+    for text in texts:
+        id = only(text, [id for id in letters if id.startswith(beginnings(text))], "dead letters")
+        if id is None:
+            raise _unknown(archive, text, letters)
+        chosen[id] = letters[id]
+    return list(chosen.values())
+
+
+def _unknown(archive: Archive, text: str, letters: Iterable[str]) -> UsageError:
     error = UsageError(f'there is no dead letter "{text}"{did_you_mean(text, letters, otherwise="those that rest:")}')
     if archive.story(text):
         error.add_note(f"'clawmesh why {text}' tells what became of it")
-    raise error
+    return error
 
 
 def _account(archive: Archive, letter: DeadLetter) -> Account:

@@ -13,10 +13,10 @@ from clawmesh.agent.replay import Replayed, replay
 from clawmesh.agent.story import read
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console
+from clawmesh.cli.identity import identify
 from clawmesh.cli.loop import run
 from clawmesh.cli.opening import configured
 from clawmesh.cli.view import View
-from clawmesh.cli.why import identify
 from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.location import locate
@@ -37,9 +37,7 @@ def again(arguments: argparse.Namespace, console: Console) -> int:
         story = archive.story(identify(archive, arguments.id))
     agent = config.agents.get(read(story).envelope.to.partition("/")[0])
     if agent is None or agent.type != LLM:
-        raise UsageError(
-            "only turns of agents that have a model, and are in the configuration, can be replayed"
-        )
+        raise UsageError("only turns of agents that have a model, and are in the configuration, can be replayed")
     view = View(console)
 
     async def main() -> Replayed:

@@ -16,6 +16,7 @@ from clawmesh.cli import tree
 from clawmesh.cli.account import STATES, facts, show, used
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console
+from clawmesh.cli.identity import identify
 from clawmesh.cli.phrase import ago, count, cut, moment, size, span
 from clawmesh.cluster.hold import holder
 from clawmesh.config.location import locate
@@ -24,7 +25,6 @@ from clawmesh.errors import UsageError
 from clawmesh.journal.archive import Archive
 from clawmesh.messages import Usage
 
-PREFIX = "env_"
 BRANCHES = 40
 NEWEST = 20
 LINE = 60
@@ -47,24 +47,6 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
         else:
             _show_case(_case(archive, identify(archive, arguments.id), places.data), console)
     return 0
-
-
-def identify(archive: Archive, text: str) -> str:
-    """Return the id that a person means: the whole of it or the beginning, with or without `env_`.
-
-    Raises:
-        UsageError: there is none, or there are several.
-    """
-    found: Sequence[str] = ()
-    for beginning in (text, f"{PREFIX}{text}") if text else ():
-        found = found or archive.find_prefix(beginning)
-    if text in found or len(found) == 1:
-        return text if text in found else found[0]
-    if found:
-        raise UsageError(f'several messages begin with "{text}": {", ".join(found)}')
-    near = archive.near(text)
-    hint = f"nearest: {', '.join(near)}" if near else "the journal is empty"
-    raise UsageError(f'there is no message "{text}"; {hint}')
 
 
 def _case(archive: Archive, id: str, data: Path) -> Case:

@@ -48,3 +48,9 @@ def test_a_turn_without_an_answer_cannot_be_replayed(person: Person) -> None:
 def test_an_id_that_is_not_known_is_said_so(person: Person) -> None:
     turn(person, "teller")
     assert 'there is no message "env_zzz"' in person.run("replay", "env_zzz", code=2).stderr
+
+
+def test_a_session_is_no_turn(person: Person) -> None:
+    turn(person, "teller")
+    error = person.run("replay", "teller/s", code=2).stderr
+    assert error == "clawmesh: teller/s is a session; 'clawmesh why teller/s' lists its messages\n"

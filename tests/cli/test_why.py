@@ -139,10 +139,20 @@ def test_what_is_not_there_is_named_with_what_is_near(team: Person) -> None:
     assert "the journal is empty" in team.run("why", "env_1", code=2).stderr
     team.run("ask", "echo/s1", "hi")
     id = team.json("why", "echo/s1")["messages"][0]["id"]
-    assert f'there is no message "env_zzz"; nearest: {id}' in team.run("why", "env_zzz", code=2).stderr
+    assert f'there is no message "{id[:-1]}_"; nearest: {id}' in team.run("why", f"{id[:-1]}_", code=2).stderr
+    assert f"; nearest: {id}" in team.run("why", f"{id[4:-1]}_", code=2).stderr
+    assert 'there is no message "echo"; sessions of echo: echo/s1\n' in team.run("why", "echo", code=2).stderr
     assert 'did you mean "echo/s1"?' in team.run("why", "echo/s11", code=2).stderr
-    assert 'there is no message ""' in team.run("why", "", code=2).stderr
     assert 'there is no session "ehco/x"' in team.run("why", "ehco/x", code=2).stderr
+
+
+def test_nothing_is_called_near_that_is_not(team: Person) -> None:
+    team.run("ask", "echo/s1", "hi")
+    for text in ("nope", "env_zzz", ""):
+        assert team.run("why", text, code=2).stderr == (
+            f'clawmesh: there is no message "{text}"\n'
+            "  'clawmesh why AGENT/SESSION' lists the messages of a session\n"
+        )
 
 
 def test_several_that_begin_alike_are_listed(team: Person) -> None:
