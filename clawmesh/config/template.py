@@ -169,6 +169,12 @@ instructions = "You write what you are asked for: clearly, and no longer than it
 # deadline = "10m"         # until a message has its outcome
 # hops = 16                # how many agents one cause may pass through
 # mailbox = 1000           # messages that may wait for one session
+# workers = "auto"         # processes of `clawmesh serve`
+# hibernate = "5m"         # how long a session rests before it leaves memory
+# max_rss = 2000           # megabytes that one process may hold; by default its share of the machine
+
+# [journal]
+# keep = "90d"             # how long is kept on disk what has ended
 
 # [http]
 # proxy = "http://proxy.example:3128"
