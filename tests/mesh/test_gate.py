@@ -121,26 +121,6 @@ async def test_no_more_come_in_than_there_is_room_for() -> None:
             assert entered == 3 * round
 
 
-async def test_those_who_need_no_pump_do_not_hold_up_the_line() -> None:
-    """They come to a session that is at work already, so that no pump is taken for them."""
-    gate = Gate(ready=2)
-    gate.activated()
-    gate.activated()
-    entered: list[int] = []
-
-    async def enter(number: int) -> None:
-        await gate.enter(60)
-        entered.append(number)
-
-    async with anyio.create_task_group() as tasks:
-        for number in range(10):
-            tasks.start_soon(enter, number)
-        await anyio.wait_all_tasks_blocked()
-        gate.taken()
-    assert entered == [*range(10)]
-    assert gate.waiting == 0
-
-
 async def test_while_the_gate_is_held_nothing_comes_in() -> None:
     async with mesh(routed(a=echo)) as engine:
         engine.gate.hold("memory", "memory is short")
