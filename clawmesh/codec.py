@@ -7,18 +7,26 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from clawmesh.errors import StorageError
+from clawmesh.errors import FailedError, StorageError
+from clawmesh.messages import Message
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def pack(value: Any) -> bytes:
-    """Return a value as bytes; lone surrogates, which models and plugins may say and UTF-8 has not, become U+FFFD."""
+    """Return a value as bytes; lone surrogates, which models and plugins may say and UTF-8 has not, become U+FFFD.
+
+    Raises:
+        StorageError: it holds what has no form in bytes.
+    """
     try:
-        return _encode(value)
-    except UnicodeEncodeError:
-        return _encode(_sound(msgspec.to_builtins(value, builtin_types=(bytes,))))
+        try:
+            return _encode(value)
+        except UnicodeEncodeError:
+            return _encode(_sound(msgspec.to_builtins(value, builtin_types=(bytes,))))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StorageError(f"this cannot be kept: {error}") from error
 
 
 def unpacker(type: type[T], what: str) -> Callable[[bytes], T]:
@@ -32,6 +40,21 @@ def unpacker(type: type[T], what: str) -> Callable[[bytes], T]:
             raise StorageError(f"this is no {what}: {error}") from error
 
     return unpack
+
+
+_message = unpacker(Message, "message")
+
+
+def whole(message: Message) -> Message:
+    """Return what a plugin made as a message, which its type checker may not have looked at, as it will be read again.
+
+    Raises:
+        FailedError: it is none.
+    """
+    try:
+        return _message(pack(message))
+    except StorageError as error:
+        raise FailedError(str(error)) from error
 
 
 def _sound(value: Any) -> Any:

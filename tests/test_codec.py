@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from clawmesh.codec import pack, unpacker
-from clawmesh.errors import StorageError
+from clawmesh.codec import pack, unpacker, whole
+from clawmesh.errors import FailedError, StorageError
 from clawmesh.messages import Image, Message, Opaque, Reasoning, Text, ToolCall, ToolResult
 
 read = unpacker(Message, "message")
@@ -33,3 +33,19 @@ def test_a_pair_of_surrogates_becomes_its_character() -> None:
 def test_what_is_no_message_is_said_so(data: bytes) -> None:
     with pytest.raises(StorageError, match="this is no message: "):
         read(data)
+
+
+def test_what_has_no_form_in_bytes_is_an_error_of_ours() -> None:
+    for value in (object(), 10**40):
+        with pytest.raises(StorageError, match="this cannot be kept: "):
+            pack(value)
+
+
+@pytest.mark.parametrize("parts", ["hello", ("hello",), (Text(None),), (object(),), (Image("image/png", "iVBO"),)])  # type: ignore[arg-type]
+def test_what_a_plugin_says_is_a_message_or_an_error(parts: object) -> None:
+    with pytest.raises(FailedError, match=r"this is no message: .*|this cannot be kept: .*"):
+        whole(Message("assistant", parts))  # type: ignore[arg-type]
+
+
+def test_a_list_of_parts_is_as_good_as_a_tuple() -> None:
+    assert whole(Message("assistant", [Text("hello")])) == Message.assistant("hello")  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def content(tool: str, output: Output) -> tuple[Text | Image, ...]:
     """Return what a tool gave as the content of its result, its text cut at 65,536 characters in all.
 
     Raises:
-        ToolError: it is neither text nor images, or the images are too many or too big.
+        ToolError: it is neither text nor images, or the images are too many, too big, or no bytes.
     """
     parts = _parts(output)
     for wrong in (part for part in parts if not isinstance(part, Text | Image)):
@@ -26,6 +26,8 @@ def content(tool: str, output: Output) -> tuple[Text | Image, ...]:
     images = [part for part in parts if isinstance(part, Image)]
     if len(images) > IMAGES:
         raise ToolError(f"{tool} returned {len(images)} images; at most {IMAGES} go into one result")
+    for image in (image for image in images if not isinstance(image.data, bytes)):
+        raise ToolError(f"{tool} returned an image of {_named(image.data)}, expected bytes")
     if (biggest := max((len(image.data) + len(image.url) for image in images), default=0)) > IMAGE_BYTES:
         raise ToolError(f"{tool} returned an image of {biggest} bytes; at most {IMAGE_BYTES} go into one")
     return tuple(_cut(parts)) or (Text(""),)

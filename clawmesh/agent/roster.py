@@ -20,6 +20,7 @@ from clawmesh.agent.schema import Schema
 from clawmesh.agent.session import Sessions
 from clawmesh.agent.toolbox import Toolbox, ToolHooks
 from clawmesh.agent.turn import Mind, ModelHooks, Turn
+from clawmesh.codec import whole
 from clawmesh.config.model import AgentConfig
 from clawmesh.config.pattern import Names
 from clawmesh.errors import FailedError
@@ -118,5 +119,5 @@ def _answer(agent: str, answer: object) -> Message:
     if isinstance(answer, str):
         return Message.assistant(answer)
     if isinstance(answer, Message):
-        return answer if answer.role == "assistant" else Message("assistant", answer.parts)
+        return whole(Message("assistant", answer.parts))
     raise FailedError(f"{agent} returned {type(answer).__name__}, expected a message or text")

@@ -10,6 +10,7 @@ from typing import Literal
 import anyio
 
 from clawmesh.abc.context import Answer
+from clawmesh.codec import whole
 from clawmesh.errors import ClawmeshError, FailedError, MeshError, PeerError
 from clawmesh.ids import derive
 from clawmesh.mesh.address import SESSION, Address
@@ -167,4 +168,4 @@ def _spoken(message: Message | str) -> Message:
     """Return what one agent says as what the other hears: its words and images, not its thoughts and calls."""
     if isinstance(message, str):
         return Message.user(message)
-    return Message("user", tuple(part for part in message.parts if isinstance(part, Text | Image)))
+    return whole(Message("user", tuple(part for part in message.parts if isinstance(part, Text | Image))))

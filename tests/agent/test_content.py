@@ -43,6 +43,11 @@ def test_anything_else_is_refused(output: Any, found: str) -> None:
         content("clock", output)
 
 
+def test_an_image_is_bytes() -> None:
+    with pytest.raises(ToolError, match="camera returned an image of a value of type str, expected bytes"):
+        content("camera", Image("image/png", "iVBO"))  # type: ignore[arg-type]
+
+
 def test_all_text_of_a_result_shares_one_bound() -> None:
     half = Text("x" * (CHARACTERS // 2))
     assert content("clock", [half, half]) == (half, half)

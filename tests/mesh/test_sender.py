@@ -159,6 +159,17 @@ async def test_an_answer_can_be_passed_on_to_the_next_agent() -> None:
     assert heard[1] == Message.user("from b")
 
 
+async def test_what_is_no_message_is_not_sent() -> None:
+    async def careless(sender: Sender, _text: str) -> str:
+        return await sender.send("b", Message("user", (Text(None),)))  # type: ignore[arg-type]
+
+    async with mesh(routed(a=careless, b=echo)) as engine:
+        outcome = await ask(engine, "a")
+        assert outcome.ending is Ending.FAILED
+        assert "this is no message: Expected `str`, got `None`" in str(outcome.error)
+        assert engine.under_way == 0
+
+
 async def test_a_failed_send_is_said_and_draining_waits_for_it() -> None:
     async def tell(sender: Sender, _text: str) -> str:
         return await sender.send("b", "news")
