@@ -14,6 +14,7 @@ from clawmesh.abc.context import Context
 from clawmesh.agent.record import Record, Step
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox, failed
+from clawmesh.codec import whole
 from clawmesh.config.model import AgentConfig
 from clawmesh.errors import LimitError, ReplyError
 from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, ToolResult, Usage
@@ -112,7 +113,8 @@ class Turn:
         began = clock.monotonic()
         reply = await self._mind.backend.complete(request, _hold_back if hooks.reviews_models else self._pass_on)
         self._took = clock.monotonic() - began
-        return hooks.after_model(name, request, reply)
+        reply = hooks.after_model(name, request, reply)
+        return replace(reply, message=whole(reply.message))
 
     def _keep(self, reply: Reply, repair: str = "") -> None:
         """Write down a reply after which the turn goes on, unless it is from there."""

@@ -19,7 +19,7 @@ from clawmesh.agent.toolbox import Toolbox
 from clawmesh.agent.turn import Mind, Turn
 from clawmesh.config.model import AgentConfig, Limits
 from clawmesh.config.source import Place, Source
-from clawmesh.errors import LimitError, OverloadedError, RefusedError, ReplyError
+from clawmesh.errors import FailedError, LimitError, OverloadedError, RefusedError, ReplyError
 from clawmesh.journal.memory import MemoryJournal
 from clawmesh.messages import Message, Piece, Reasoning, Text, ToolCall, ToolResult
 from clawmesh.plugin.example import NoPeers
@@ -268,6 +268,13 @@ async def test_a_failed_model_call_fails_the_turn_by_its_type() -> None:
         await play(make_mind(RehearsedBackend(OverloadedError("busy"))))
 
 
+@pytest.mark.parametrize("part", [Text(None), ToolCall("1", "add", {"a": 1})])  # type: ignore[arg-type]
+async def test_a_reply_that_could_not_be_read_again_fails_the_turn(part: Text | ToolCall) -> None:
+    backend = RehearsedBackend(replace(said(""), message=Message("assistant", (part,))))
+    with pytest.raises(FailedError, match="this is no message: Expected `str`"):
+        await play(make_mind(backend, add))
+
+
 async def test_cancelling_leaves_nothing_running() -> None:
     stuck = StuckBackend()
     with anyio.CancelScope() as scope:
@@ -295,7 +302,7 @@ async def test_calls_get_ids_that_differ_within_the_turn() -> None:
     await turn.run()
     calls = [call for message in turn.exchange for call in message.calls]
     results = [part for message in turn.exchange for part in message.parts if isinstance(part, ToolResult)]
-    assert calls[0] is one
+    assert calls[0] == one
     assert len({call.id for call in calls} - {""}) == 4
     assert [(result.call, result.text) for result in results] == [
         (call.id, text) for call, text in zip(calls, "2468", strict=True)
