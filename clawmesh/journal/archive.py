@@ -133,7 +133,7 @@ SESSION = """
 WITH RECURSIVE chain(seq, envelope, previous) AS (
     SELECT seq, envelope, previous FROM entry WHERE seq = :head AND session = :session AND kind = 1
     UNION ALL
-    SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+    SELECT entry.seq, entry.envelope, entry.previous FROM chain CROSS JOIN entry ON entry.seq = chain.previous
     WHERE entry.seq < chain.seq AND entry.session = :session AND entry.kind = 1
 )
 SELECT envelope FROM chain LIMIT :limit
@@ -146,7 +146,7 @@ FROM dead WHERE session >= ? AND session < ? ORDER BY dead.at LIMIT ?
 SIZES = """
 WITH told AS (
     SELECT accepted.session AS session, count(*) AS entries, sum(length(told.data)) AS bytes, max(told.at) AS at
-    FROM entry AS accepted JOIN entry AS told ON told.envelope = accepted.envelope
+    FROM entry AS accepted CROSS JOIN entry AS told ON told.envelope = accepted.envelope
     WHERE accepted.kind = 1 AND accepted.session >= ?1 AND accepted.session < ?2
     GROUP BY accepted.session
 ), kept AS (

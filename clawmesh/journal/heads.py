@@ -26,6 +26,10 @@ SETTLE = Bulk(
     " ON CONFLICT(session) DO UPDATE SET seq = excluded.seq",
 )
 
+UNSETTLED = """
+SELECT session, max(seq) FROM entry WHERE seq > (SELECT seq FROM settled) AND kind = 1 GROUP BY session
+"""
+
 
 class Heads:
     """Changed by the writing thread alone; others may look things up, before they read the table."""
@@ -43,11 +47,7 @@ class Heads:
 
     def load(self, connection: apsw.Connection) -> None:
         """Find in the log what the table does not have."""
-        query = """
-            SELECT session, max(seq) FROM entry
-            WHERE seq > (SELECT seq FROM settled) AND kind = 1 GROUP BY session
-        """
-        self._fresh = dict(connection.execute(query))
+        self._fresh = dict(connection.execute(UNSETTLED))
         self._settling, self._left = {}, []
         self._through = int(connection.execute("SELECT seq FROM settled").get)
 

@@ -155,13 +155,13 @@ INSERT OR IGNORE INTO temp.story SELECT envelope FROM main.entry JOIN moving USI
 COPY = """
 DELETE FROM target.pending WHERE envelope IN (SELECT envelope FROM story);
 DELETE FROM target.dead WHERE envelope IN (SELECT envelope FROM story);
-DELETE FROM target.intake WHERE key IN (SELECT key FROM target.entry JOIN story USING (envelope) WHERE kind = 1);
+DELETE FROM target.intake WHERE key IN (SELECT key FROM story CROSS JOIN target.entry USING (envelope) WHERE kind = 1);
 DELETE FROM target.entry WHERE envelope IN (SELECT envelope FROM story);
 INSERT INTO target.entry
     SELECT seq + :ahead, envelope, kind, at, session, key, data, iif(previous, previous + :ahead, 0)
-    FROM main.entry JOIN story USING (envelope) ORDER BY seq;
+    FROM story CROSS JOIN main.entry USING (envelope) ORDER BY seq;
 INSERT OR REPLACE INTO target.head
-    SELECT session, max(seq) + :ahead FROM main.entry JOIN story USING (envelope) WHERE kind = 1 GROUP BY session;
+    SELECT session, max(seq) + :ahead FROM story CROSS JOIN main.entry USING (envelope) WHERE kind = 1 GROUP BY session;
 INSERT OR REPLACE INTO target.snapshot
     SELECT seq + :ahead, session, at, data FROM main.snapshot JOIN moving USING (session) ORDER BY seq;
 UPDATE target.settled SET seq = (SELECT coalesce(max(seq), 0) FROM target.entry);
@@ -169,7 +169,7 @@ UPDATE target.settled SET seq = (SELECT coalesce(max(seq), 0) FROM target.entry)
 DROP = """
 DELETE FROM main.pending WHERE envelope IN (SELECT envelope FROM story);
 DELETE FROM main.dead WHERE envelope IN (SELECT envelope FROM story);
-DELETE FROM main.intake WHERE key IN (SELECT key FROM main.entry JOIN story USING (envelope) WHERE kind = 1);
+DELETE FROM main.intake WHERE key IN (SELECT key FROM story CROSS JOIN main.entry USING (envelope) WHERE kind = 1);
 DELETE FROM main.entry WHERE envelope IN (SELECT envelope FROM story);
 DELETE FROM main.head WHERE session IN (SELECT session FROM moving);
 DELETE FROM main.snapshot WHERE session IN (SELECT session FROM moving);

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import apsw
+from msgspec.json import Decoder
 
 from clawmesh.abc.journal import Snapshot, Story, Woken
 from clawmesh.clock import Clock
@@ -157,8 +157,10 @@ class SqliteReader:
             return await self._shelf.read(work)
 
 
+# CROSS JOIN keeps the order in which it stands: the other one would go through all entries.
 PENDING = """
-SELECT entry.envelope, kind, at, entry.session, key, data FROM pending JOIN entry ON entry.envelope = pending.envelope
+SELECT entry.envelope, kind, at, entry.session, key, data
+FROM pending CROSS JOIN entry ON entry.envelope = pending.envelope
 ORDER BY pending.seq, entry.seq
 """
 # All in one row, because a row gives the interpreter's lock away and has to wait for it again. JSON has no bytes, and
@@ -166,7 +168,7 @@ ORDER BY pending.seq, entry.seq
 WAKE = f"""
 {row.CHAIN},
 told AS (
-    SELECT entry.*, chain.seq AS arrived FROM chain JOIN entry ON entry.envelope = chain.envelope
+    SELECT entry.*, chain.seq AS arrived FROM chain CROSS JOIN entry ON entry.envelope = chain.envelope
     WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
 )
 SELECT (
@@ -177,6 +179,8 @@ SELECT (
 FROM (SELECT 1) LEFT JOIN snapshot ON snapshot.session = :session
 """  # noqa: S608 - made of constants
 
+TOLD = Decoder(list[tuple[str, int, str, str, str, str]])
+
 
 def _wake(connection: apsw.Connection, session: str, head: int | None) -> Woken:
     found = connection.execute(WAKE, {"session": session, "fresh": head}).fetchone()
@@ -184,6 +188,6 @@ def _wake(connection: apsw.Connection, session: str, head: int | None) -> Woken:
     told, at, data = found
     rows = [
         (envelope, kind, float(at), session, key, bytes.fromhex(data))
-        for envelope, kind, at, session, key, data in json.loads(told)
+        for envelope, kind, at, session, key, data in TOLD.decode(told)
     ]
     return Woken(None if at is None else Snapshot(session, at, data), row.stories(rows))

@@ -154,18 +154,19 @@ WHERE coalesce((SELECT at FROM entry WHERE seq = forgotten.head AND session = fo
 STORIES = """
 INSERT OR IGNORE INTO temp.gone
     WITH RECURSIVE chain(session, seq, envelope, previous) AS (
-        SELECT entry.session, entry.seq, envelope, previous FROM temp.forgotten JOIN entry ON entry.seq = forgotten.head
+        SELECT entry.session, entry.seq, envelope, previous
+        FROM temp.forgotten CROSS JOIN entry ON entry.seq = forgotten.head
         WHERE entry.session = forgotten.session AND kind = 1
         UNION ALL
         SELECT entry.session, entry.seq, entry.envelope, entry.previous
-        FROM chain JOIN entry ON entry.seq = chain.previous
+        FROM chain CROSS JOIN entry ON entry.seq = chain.previous
         WHERE entry.seq < chain.seq AND entry.session = chain.session AND kind = 1
     )
     SELECT envelope FROM chain;
 INSERT OR IGNORE INTO temp.gone SELECT envelope FROM entry
     WHERE seq > :low AND seq <= :high AND kind = 1 AND session IN (SELECT session FROM temp.forgotten);
 INSERT OR IGNORE INTO temp.gone SELECT envelope
-    FROM entry JOIN snapshot ON snapshot.session = entry.session AND snapshot.seq > entry.seq
+    FROM entry CROSS JOIN snapshot ON snapshot.session = entry.session AND snapshot.seq > entry.seq
     WHERE entry.seq > :low AND entry.seq <= :high AND kind = 1;
 DELETE FROM temp.gone
 WHERE EXISTS (SELECT 1 FROM pending WHERE pending.envelope = gone.envelope)

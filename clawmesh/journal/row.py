@@ -32,10 +32,10 @@ WITH RECURSIVE start(head, low) AS (
     SELECT coalesce(:fresh, (SELECT seq FROM head WHERE head.session = :session)),
         coalesce((SELECT seq FROM snapshot WHERE snapshot.session = :session), 0)
 ), chain(seq, envelope, previous) AS (
-    SELECT entry.seq, envelope, previous FROM start JOIN entry ON entry.seq = start.head
+    SELECT entry.seq, envelope, previous FROM start CROSS JOIN entry ON entry.seq = start.head
     WHERE entry.seq > start.low AND session = :session AND kind = 1
     UNION ALL
-    SELECT entry.seq, entry.envelope, entry.previous FROM chain JOIN entry ON entry.seq = chain.previous
+    SELECT entry.seq, entry.envelope, entry.previous FROM chain CROSS JOIN entry ON entry.seq = chain.previous
     WHERE entry.seq BETWEEN (SELECT low + 1 FROM start) AND chain.seq - 1
         AND entry.session = :session AND entry.kind = 1
 )
