@@ -5,6 +5,7 @@ Fields may be added with a default; none is ever renamed or given another meanin
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from msgspec import Struct
@@ -88,6 +89,8 @@ def pack_envelope(envelope: Envelope, clock: Clock) -> bytes:
 def unpack_envelope(data: bytes, clock: Clock) -> Envelope:
     """Raises StorageError where that is no envelope."""
     kept = read_accepted(data)
+    if not math.isfinite(kept.deadline):
+        raise StorageError(f"this is no envelope: its deadline is {kept.deadline}")
     return Envelope(
         id=kept.id,
         sender=kept.sender,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import anyio
 import pytest
 
 from clawmesh.abc.journal import Entry, Kind
 from clawmesh.clock import SystemClock
+from clawmesh.codec import pack
 from clawmesh.errors import FailedError
 from clawmesh.journal.memory import MemoryJournal
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
-from clawmesh.mesh.record import pack_envelope, unpack_outcome
+from clawmesh.mesh.record import Accepted, pack_envelope, unpack_outcome
 from clawmesh.mesh.recovery import TRIES, tries
 from clawmesh.mesh.sender import Sender
 from clawmesh.messages import Message, Piece, Report
@@ -304,8 +306,14 @@ def test_tries_are_counted_from_the_last_progress() -> None:
     assert tries([start, taken, taken, note(Kind.RELEASED, "e"), taken]) == 1
 
 
-async def test_what_cannot_be_read_holds_up_nothing_and_is_not_lost() -> None:
-    broken = Entry(Kind.ACCEPTED, "env_broken", 0.0, b"\xc1", "a/s")
+TIMELESS = pack(
+    Accepted(id="env_broken", sender="user", to="a/s", kind="send", message=Message.user("hi"), deadline=math.nan)
+)
+
+
+@pytest.mark.parametrize("data", [b"\xc1", TIMELESS], ids=["bytes", "deadline"])
+async def test_what_cannot_be_read_holds_up_nothing_and_is_not_lost(data: bytes) -> None:
+    broken = Entry(Kind.ACCEPTED, "env_broken", 0.0, data, "a/s")
     journal = journal_of(broken, accepted("env_good", "a/s"))
     warnings: list[str] = []
     async with mesh(routed(a=echo), journal=journal, warnings=warnings) as engine:
