@@ -8,7 +8,7 @@ from typing import Any
 
 from clawmesh.cli.console import Console
 from clawmesh.cli.opening import configured
-from clawmesh.cli.view import short
+from clawmesh.cli.table import short
 from clawmesh.config.model import AgentConfig, Config
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import UsageError
@@ -57,11 +57,11 @@ def _list(config: Config, console: Console) -> int:
             _model(config, agent) or "-",
             short(", ".join(agent.tools), 30) or "-",
             short(", ".join(agent.peers), 30) or "-",
-            agent.description,
+            " ".join(agent.description.split()),
         )
         for agent in found
     ]
-    console.table(rows, head=head)
+    console.table(rows, head=head, spare=("PEERS", "TOOLS", "BACKEND"), brief=True)
     return 0
 
 

@@ -8,8 +8,10 @@ import os
 import re
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
+from clawmesh.cli.table import Row, fit, join, widths
 from clawmesh.errors import BackendError, ClawmeshError, StorageError
 
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
@@ -28,6 +30,7 @@ _STYLES = {
 }
 NO_STYLES: Mapping[str, str] = {}
 
+COLUMNS = 80
 # Ten thousand agents can have as many problems; nobody reads on after some.
 PROBLEMS = 100
 
@@ -59,7 +62,7 @@ class Console:
 
     @property
     def width(self) -> int:
-        return os.get_terminal_size(self._output.fileno()).columns if self.interactive else 80
+        return _columns(self._output) if self.interactive else COLUMNS
 
     def style(self, text: str, *styles: str) -> str:
         """Return the text in the styles named (bold, dim, red, ...) if the terminal shows them."""
@@ -89,9 +92,7 @@ class Console:
 
     def status(self, text: str) -> None:
         """Put a line of our own on the terminal behind standard error, in the place of the one before; "" clears it."""
-        # Some terminals do not know how wide they are, and say 0.
-        columns = os.get_terminal_size(self._errors.fileno()).columns or 80
-        self._errors.write(f"\r\x1b[2K{text[: columns - 1]}")
+        self._errors.write(f"\r\x1b[2K{text[: _columns(self._errors) - 1]}")
         self._errors.flush()
 
     def error(self, text: str) -> None:
@@ -114,22 +115,28 @@ class Console:
         self._write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
     def table(
-        self, rows: Sequence[tuple[str, ...]], *, head: tuple[str, ...] = (), styles: Mapping[str, str] = NO_STYLES
+        self,
+        rows: Sequence[Row],
+        *,
+        head: Row = (),
+        styles: Mapping[str, str] = NO_STYLES,
+        spare: Sequence[str] = (),
+        brief: bool = False,
     ) -> None:
-        """Print columns of any text, each as wide as its widest cell; the last one runs free.
+        """Print columns of any text; a terminal gets them fitted to its width, as `fit` says.
 
         A cell that is one of the words in `styles` gets its style.
         """
-        rows = [tuple(map(self.clean, row)) for row in rows]
-        widths = [max(map(len, column)) for column in zip(*([head] if head else []), *rows, strict=True)]
-        for row in [head, *rows] if head else rows:
-            padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)] + [row[-1]]
-            if row is head:
-                self.print(self.style("  ".join(padded).rstrip(), "dim"))
-            else:
-                named = [(styles[cell],) if cell in styles else () for cell in row]
-                cells = (self.style(cell, *names) for cell, names in zip(padded, named, strict=True))
-                self.print("  ".join(cells).rstrip())
+        lines = [tuple(map(self.clean, row)) for row in rows]
+        lines = [head, *lines] if head else lines
+        if self.interactive:
+            lines = fit(lines, self.width, spare, brief=brief)
+        wide = [*widths(lines)[:-1], 0]
+        if head:
+            self.print(self.style(join(lines.pop(0), wide), "dim"))
+        for row in lines:
+            looks = [self.style(cell, styles[cell]) if cell in styles else cell for cell in row]
+            self.print(join(row, wide, looks))
 
     def flush(self) -> None:
         """Write out what is buffered; if the reader has gone (`clawmesh … | head`), end this command."""
@@ -166,6 +173,13 @@ def fault(error: Exception | None) -> dict[str, Any]:
         failure = error.failure
         return {**facts, "backend": failure.backend, "status": failure.status, "code": failure.code}
     return facts
+
+
+def _columns(terminal: IO[str]) -> int:
+    # Some do not know how wide they are, and say 0.
+    with suppress(OSError):
+        return os.get_terminal_size(terminal.fileno()).columns or COLUMNS
+    return COLUMNS
 
 
 def _styled(text: str, styles: Sequence[str]) -> str:

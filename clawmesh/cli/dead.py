@@ -43,7 +43,7 @@ def list_(arguments: argparse.Namespace, console: Console) -> int:
         (letter.envelope, moment(letter.at), age(letter.at), sender, letter.session, cut(letter.reason, REASON))
         for letter, sender in zip(letters, senders, strict=True)
     ]
-    console.table(rows, head=("ID", "SINCE", "AGE", "FROM", "TO", "REASON"))
+    console.table(rows, head=("ID", "SINCE", "AGE", "FROM", "TO", "REASON"), spare=("SINCE", "FROM"), brief=True)
     if len(letters) == LISTED:
         console.note(f"these are the oldest {LISTED}")
     return 0

@@ -8,6 +8,7 @@ from msgspec import DecodeError
 from msgspec.json import decode, encode
 
 from clawmesh.cli.console import Console
+from clawmesh.cli.table import short
 from clawmesh.messages import Piece, Reasoning, Retraction, Text, ToolCall, ToolResult
 
 ARGUMENTS = 100
@@ -109,8 +110,3 @@ def named(arguments: str) -> str:
     except DecodeError:
         return arguments
     return ", ".join(f"{name}={encode(value).decode()}" for name, value in values.items())
-
-
-def short(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"

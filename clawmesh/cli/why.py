@@ -104,7 +104,8 @@ def _show_tree(grown: Sequence[tree.Branch], own: Account, console: Console) -> 
         tokens = f"{account.usage.total_tokens:,}" if account.usage.total_tokens else ""
         took = "" if account.took is None else span(account.took)
         rows.append((mark, who, kind, account.state, took, tokens, account.id))
-    console.table(rows, head=("", "MESSAGES", "KIND", "STATE", "TOOK", "TOKENS", "ID"), styles=STATES)
+    head = ("", "MESSAGES", "KIND", "STATE", "TOOK", "TOKENS", "ID")
+    console.table(rows, head=head, styles=STATES, spare=("TOKENS", "TOOK", "KIND"))
     if len(shown) < len(grown):
         console.print(f"and {len(grown) - len(shown):,} more; --json shows them")
 
@@ -129,11 +130,11 @@ def _show_session(archive: Archive, address: str, console: Console) -> None:
     told = ", ".join(f"{number} {state}" for state, number in states.most_common())
     console.print(console.style(console.clean(f"{address}: {count(len(accounts), 'message')}, {told}"), "bold"))
     disk = f"{size(found.journal_bytes)} of messages, {size(found.snapshot_bytes)} of what it remembers"
-    rows = [("used", used(accounts)), ("last", ago(found.used)), ("on disk", disk)]
-    console.table(rows)
+    console.table([("used", used(accounts)), ("last", ago(found.used)), ("on disk", disk)])
     console.print()
     head = ("ACCEPTED", "FROM", "STATE", "WAITED", "TOOK", "TOKENS", "ID", "MESSAGE")
-    console.table([_row(account) for account in accounts[-NEWEST:]], head=head, styles=STATES)
+    rows = [_row(account) for account in accounts[-NEWEST:]]
+    console.table(rows, head=head, styles=STATES, spare=("WAITED", "TOKENS", "TOOK", "FROM"), brief=True)
     if len(accounts) > NEWEST:
         console.print(f"and {len(accounts) - NEWEST} before them; --json shows more")
 

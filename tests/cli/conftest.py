@@ -105,12 +105,13 @@ class Person:
         return json.loads(self.run("--json", *words).stdout)
 
     @contextmanager
-    def terminal(self, *words: str) -> Iterator[pexpect.spawn[str]]:
+    def terminal(self, *words: str, columns: int = 160) -> Iterator[pexpect.spawn[str]]:
         """Run one command in a terminal of its own."""
         # This terminal does not answer when it is asked where the cursor stands.
         environ = {**self.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
+        size = (40, columns)
         child = pexpect.spawn(
-            str(self.executable), list(words), 20, cwd=self.folder, env=environ, dimensions=(40, 160), encoding="utf-8"
+            str(self.executable), list(words), 20, cwd=self.folder, env=environ, dimensions=size, encoding="utf-8"
         )
         try:
             yield child

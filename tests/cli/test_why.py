@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.cli.conftest import Person
@@ -189,6 +190,17 @@ def test_after_a_crash_it_says_what_it_waits_for_and_then_that_the_outcome_is_un
     assert "() → unknown: the process ended while it was at work" in told
     assert "1 time, after the process had ended" in told
     assert "until it was last taken up" in told
+
+
+def test_a_row_takes_one_line_of_a_terminal(team: Person) -> None:
+    team.run("ask", "lead/s1", "how much? " * 20)
+    id = team.json("why", "lead/s1")["messages"][0]["id"]
+    for words in (["why", "lead/s1"], ["why", id], ["agents"]):
+        with team.terminal(*words, columns=80) as child:
+            child.expect(pexpect.EOF)
+        lines = (child.before or "").splitlines()
+        assert max(map(len, lines)) <= 80
+        assert sum(id in line for line in lines) == (0 if words == ["agents"] else words.count(id) + 1)
 
 
 def test_control_characters_do_not_reach_a_terminal(team: Person) -> None:
