@@ -24,13 +24,13 @@ Read: TypeAlias = tuple[asyncio.Future[Any], Any, Exception | None]
 
 AT_ONCE = 16
 """Answers that are told to the loop together."""
-# An envelope that is pending, as that for which the session is woken, tells nothing of it yet.
-KNOWN = f"""
-{row.CHAIN}
+# An envelope that is pending and the first, as that for which the session is woken, tells nothing of it yet.
+KNOWN = """
 SELECT EXISTS (SELECT 1 FROM snapshot WHERE session = :session) OR EXISTS (
-    SELECT 1 FROM chain WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = chain.envelope)
+    SELECT 1 FROM entry WHERE seq = coalesce(:fresh, (SELECT seq FROM head WHERE session = :session))
+    AND (previous OR NOT EXISTS (SELECT 1 FROM pending WHERE pending.envelope = entry.envelope))
 )
-"""  # noqa: S608 - made of constants
+"""
 
 
 class Shelf(Protocol):
@@ -163,6 +163,11 @@ SELECT entry.envelope, kind, at, entry.session, key, data
 FROM pending CROSS JOIN entry ON entry.envelope = pending.envelope
 ORDER BY pending.seq, entry.seq
 """
+# Most sessions were left with a snapshot and nothing after it, which takes a twentieth of the time of the other query.
+LEFT = """
+SELECT snapshot.seq, snapshot.at, snapshot.data, coalesce(:fresh, (SELECT seq FROM head WHERE head.session = :session))
+FROM (SELECT 1) LEFT JOIN snapshot ON snapshot.session = :session
+"""
 # All in one row, because a row gives the interpreter's lock away and has to wait for it again. JSON has no bytes, and
 # rounds fractions.
 WAKE = f"""
@@ -182,12 +187,18 @@ FROM (SELECT 1) LEFT JOIN snapshot ON snapshot.session = :session
 TOLD = Decoder(list[tuple[str, int, str, str, str, str]])
 
 
-def _wake(connection: apsw.Connection, session: str, head: int | None) -> Woken:
-    found = connection.execute(WAKE, {"session": session, "fresh": head}).fetchone()
-    assert found is not None  # there is always one row
-    told, at, data = found
-    rows = [
-        (envelope, kind, float(at), session, key, bytes.fromhex(data))
-        for envelope, kind, at, session, key, data in TOLD.decode(told)
-    ]
+def _wake(connection: apsw.Connection, session: str, fresh: int | None) -> Woken:
+    values = {"session": session, "fresh": fresh}
+    left = connection.execute(LEFT, values).fetchone()
+    assert left is not None  # there is always one row
+    seq, at, data, head = left
+    rows: list[row.Row] = []
+    if head is not None and head > (seq or 0):
+        found = connection.execute(WAKE, values).fetchone()
+        assert found is not None
+        told, at, data = found
+        rows = [
+            (envelope, kind, float(moment), session, key, bytes.fromhex(content))
+            for envelope, kind, moment, session, key, content in TOLD.decode(told)
+        ]
     return Woken(None if at is None else Snapshot(session, at, data), row.stories(rows))

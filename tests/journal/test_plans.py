@@ -15,6 +15,7 @@ VALUES = dict.fromkeys(NAMES, 1)
 WHOLE = ("SCAN entry", "SCAN snapshot", "SCAN head")
 QUERIES = {
     "wake": reader.WAKE,
+    "left": reader.LEFT,
     "known": reader.KNOWN,
     "pending": reader.PENDING,
     "story": row.STORY,
