@@ -78,10 +78,12 @@ async def open_journal(
             yield SqliteJournal(writer, SqliteReader(str(path), shelf, store.heads, clock, glance))
         finally:
             with anyio.CancelScope(shield=True):
-                await writer.close()
-                checkpointer.close()
-                await shelf.close()
-                glance.close()
+                try:
+                    await writer.close()
+                finally:
+                    checkpointer.close()
+                    await shelf.close()
+                    glance.close()
                 lock.clear()
                 with ours(str(path)):
                     await anyio.to_thread.run_sync(store.finish)

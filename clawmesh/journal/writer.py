@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 
@@ -106,9 +107,8 @@ class Writer:
             StorageError: the disk did not take everything within ten seconds.
         """
         self._closed = self._closed or "the journal is closed"
-        if self._failure is None:
-            with anyio.move_on_after(CLOSING_SECONDS):
-                await self.durable(self._taken)
+        with anyio.move_on_after(CLOSING_SECONDS), suppress(StorageError):  # said below, after the threads have ended
+            await self.durable(self._taken)
         with anyio.move_on_after(CLOSING_SECONDS):
             await self._runner.stop()
             await self._checkpointer.stop()

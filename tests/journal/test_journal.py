@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from clawmesh.abc.journal import Kind, Woken
 from clawmesh.errors import StorageError
+from clawmesh.failpoint import Failpoints
 from clawmesh.testing import ManualClock
 from tests.journal.samples import DAY, NOW, accepted, ended, opened, snapshot, told
 
@@ -125,6 +127,31 @@ async def test_an_error_of_the_caller_leaves_a_journal_in_good_order(tmp_path: P
     assert b"written" not in (tmp_path / "0.db.lock").read_bytes()
     async with opened(tmp_path / "0.db") as journal:
         assert len(await journal.reader.pending()) == 1
+
+
+async def test_one_that_breaks_is_marked_and_leaves_no_thread_behind(tmp_path: Path) -> None:
+    def damage(_name: str) -> None:
+        raise apsw.CorruptError("malformed")
+
+    heard: list[str] = []
+    failpoints = Failpoints({"journal.commit": 2}, damage)
+    refused = ""
+    try:
+        async with opened(tmp_path / "0.db", failpoints=failpoints, heard=heard) as journal:
+            await journal.durable(journal.append(accepted("a")))
+            journal.append(ended("a"))
+    except StorageError as error:
+        refused = str(error)
+    assert "(entries: 1) could not be written" in refused
+    assert "is damaged (malformed)" in refused
+    assert len(heard) == 1
+    assert b"written" in (tmp_path / "0.db.lock").read_bytes()
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("clawmesh journal")]
+    for thread in left:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in left)
+    async with opened(tmp_path / "0.db") as journal:
+        assert await journal.reader.pending() == [[accepted("a")]]
 
 
 def killed(path: Path, *, entries: int = 300) -> None:
