@@ -12,7 +12,7 @@ from itertools import pairwise
 import anyio
 
 from clawmesh.cluster.joint import SocketJoint
-from clawmesh.errors import JointError
+from clawmesh.errors import ClawmeshError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.wait import Waits, closing
@@ -82,8 +82,8 @@ class Rings:
             return [*self._waits.reachable(addresses)]
         try:
             found = await joint.query("waits", addresses=[*map(str, addresses)])
-        except JointError:
-            return []  # it is being replaced: the next look is as good
+        except ClawmeshError:
+            return []  # it is being replaced, or does not know: the next look is as good
         return [(Address.parse(asker), Address.parse(asked)) for asker, asked in found]
 
     def _ring(self, delivery: Delivery, graph: Mapping[Address, Iterable[Address]]) -> Sequence[Address]:

@@ -138,3 +138,16 @@ async def test_only_long_waits_of_sessions_are_looked_at(tmp_path: Path) -> None
         await joint.deliver(delivery("env_outside"))
         assert joint.long(60) == []
         assert joint.long(0.0) == [given]
+
+
+async def test_a_worker_that_refuses_to_say_for_whom_it_waits_ends_no_look(tmp_path: Path) -> None:
+    worker = Worker()
+    async with (
+        open_door(tmp_path / "1", Desk(hold=True), {}, CLOCK, silent),
+        open_joint(tmp_path / "1", CLOCK, lasting=False) as joint,
+    ):
+        worker.joints[1] = joint
+        worker.waits.add(known("a0"), known("b1"))
+        given = await handed(worker, "a0", "b1")
+        await worker.rings.look(joint, [given])
+        assert given.outcome is None
