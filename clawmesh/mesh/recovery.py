@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import anyio
+from msgspec.structs import replace
 
 from clawmesh.abc.journal import Kind, Story
 from clawmesh.clock import Clock
 from clawmesh.errors import ClawmeshError, FailedError
 from clawmesh.mesh.delivery import Delivery
+from clawmesh.mesh.envelope import Envelope
 from clawmesh.mesh.record import unpack_envelope
 
 TRIES = 3
@@ -64,7 +66,7 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
     others: list[Delivery] = []
     for story in pending:
         try:
-            delivery = Delivery(unpack_envelope(story[0].data, clock), story=story)
+            delivery = Delivery(_envelope(story, clock), story=story)
         except ClawmeshError as error:
             receiver.skip(story[0].envelope, error)
             continue
@@ -78,6 +80,13 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
     await _alone(suspects, clock, receiver)
     for delivery in others:
         receiver.release(delivery)
+
+
+def _envelope(story: Story, clock: Clock) -> Envelope:
+    """Return the envelope of a story; a clock that was set back gives it no more time than it had at first."""
+    envelope, now = unpack_envelope(story[0].data, clock), clock.monotonic()
+    given = clock.now() + envelope.deadline - now - story[0].at
+    return replace(envelope, deadline=min(envelope.deadline, now + given))
 
 
 async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver) -> None:

@@ -18,7 +18,7 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.record import Accepted, pack_envelope, unpack_outcome
-from clawmesh.mesh.recovery import TRIES, tries
+from clawmesh.mesh.recovery import TRIES, recover, tries
 from clawmesh.mesh.sender import Sender
 from clawmesh.messages import Message, Piece, Report
 from tests.mesh.company import answer, ask, echo, mesh, routed, stuck
@@ -378,3 +378,35 @@ async def test_what_a_suspect_sends_comes_after_what_waits() -> None:
     async with mesh(routed(a=sending, b=hearing), journal=journal) as engine:
         await engine.drained()
     assert heard == ["env_2", "new"]
+
+
+async def test_a_clock_that_was_set_back_gives_no_more_time() -> None:
+    class Back(SystemClock):
+        def now(self) -> float:
+            return super().now() - 3600
+
+    clock, left = SystemClock(), []
+    envelope = Envelope(
+        id="env_1",
+        sender="user",
+        to=Address("a", "s"),
+        kind="send",
+        message=Message.user("hi"),
+        deadline=clock.monotonic() + 60,
+    )
+    story = [Entry(Kind.ACCEPTED, "env_1", clock.now(), pack_envelope(envelope, clock), "a/s")]
+
+    class Hearing:
+        def resume(self, delivery: Delivery) -> None:
+            left.append(delivery.envelope.deadline - clock.monotonic())
+
+        def release(self, delivery: Delivery) -> None: ...
+
+        def acquit(self, delivery: Delivery) -> None: ...
+
+        def skip(self, id: str, error: Exception) -> None: ...
+
+        def bury(self, delivery: Delivery, reason: FailedError) -> None: ...
+
+    await recover([story], Back(), Hearing())
+    assert 50 < left[0] <= 60.5
