@@ -2,7 +2,8 @@
 
 A model `100x20` streams 100 chunks, one every 20 ms, and `1x0` all at once; without `"stream": true` the answer comes
 whole, after as long as it would have streamed. A model `tool:100x20` calls the first tool it is offered, after as long,
-until the last message is a tool's result. Each chunk's text is the moment it was written, in nanoseconds of the
+until the last message is a tool's result. A model `all:5000` keeps everybody waiting, for a minute at most, until 5000
+requests are there at the same time. Each chunk's text is the moment it was written, in nanoseconds of the
 monotonic clock, which all processes of a machine share; so a client can say how long it took to arrive.
 """
 
@@ -14,7 +15,7 @@ import re
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from mmap import mmap
@@ -28,7 +29,9 @@ import msgspec
 from clawmesh.errors import ResourceError
 from clawmesh.runtime import loop_options, settle, tune
 
-MODEL = re.compile(r"(?P<tool>tool:)?(?P<chunks>[0-9]{1,6})x(?P<millis>[0-9]{1,6})")
+MODEL = re.compile(r"all:(?P<crowd>[0-9]{1,6})|(?P<tool>tool:)?(?P<chunks>[0-9]{1,6})x(?P<millis>[0-9]{1,6})")
+PATIENCE = 60.0
+MOMENT = 0.25
 SLOTS = 50
 FINEST = 0.002
 BATCH = 8
@@ -70,11 +73,15 @@ class Query(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one answer goes: so many chunks, so many seconds apart; `tool` names the tool that it calls."""
+    """How one answer goes: so many chunks, so many seconds apart; `tool` names the tool that it calls.
+
+    With a `crowd` it comes as soon as so many wait for it.
+    """
 
     chunks: int
     interval: float
     tool: str = ""
+    crowd: int = 0
 
     @classmethod
     def of(cls, query: Query) -> Plan | None:
@@ -82,6 +89,8 @@ class Plan:
         match = MODEL.fullmatch(query.model)
         if match is None:
             return None
+        if match["crowd"]:
+            return cls(1, 0.0, crowd=int(match["crowd"]))
         calls = bool(match["tool"] and query.tools and query.messages and query.messages[-1].role != "tool")
         return cls(int(match["chunks"]), int(match["millis"]) / 1000, query.tools[0].function.name if calls else "")
 
@@ -138,28 +147,47 @@ class Pacer:
             self._loop.call_at(self._started + (self._turns + 1) * self._step, self._turn)
 
 
+class Crowds:
+    """Holds requests until there are enough of them and a moment longer, or until it has taken too long."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[Plan, list[Conversation]] = {}
+
+    def join(self, plan: Plan, stream: Conversation) -> None:
+        """Let a stream wait for those that are still to come."""
+        if plan not in self._waiting:
+            self._loop.call_later(PATIENCE, self._release, plan)
+        waiting = self._waiting.setdefault(plan, [])
+        waiting.append(stream)
+        if len(waiting) == plan.crowd:
+            self._loop.call_later(MOMENT, self._release, plan)
+
+    def _release(self, plan: Plan) -> None:
+        for stream in self._waiting.pop(plan, ()):
+            stream.burst(plan)
+
+
 class Conversation(asyncio.Protocol):
     """One connection: answers request after request."""
 
-    __slots__ = ("_body", "_pace", "_parser", "_peers", "_requests", "_transport", "left")
+    __slots__ = ("_body", "_house", "_parser", "_transport", "left")
 
     _transport: asyncio.Transport
 
-    def __init__(self, pace: Callable[[float], Pacer], peers: set[Conversation], requests: Tally) -> None:
-        self._pace = pace
-        self._peers = peers
-        self._requests = requests
+    def __init__(self, house: House) -> None:
+        self._house = house
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
         self.left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not say that it is one
-        self._peers.add(self)
+        self._house.peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.left = 0
-        self._peers.discard(self)
+        self._house.peers.discard(self)
 
     def abort(self) -> None:
         """Close at once."""
@@ -176,7 +204,7 @@ class Conversation(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body, self._body = self._body, b""
-        self._requests.add()
+        self._house.requests.add()
         try:
             query = msgspec.json.decode(body, type=Query)
         except msgspec.DecodeError as error:
@@ -197,19 +225,23 @@ class Conversation(asyncio.Protocol):
             self.left -= 1
             self._transport.write(event if self.left else event + ending(b"stop"))
 
+    def burst(self, plan: Plan) -> None:
+        """Write all of an answer at once."""
+        self._transport.write(events(plan))
+
     def _stream(self, plan: Plan) -> None:
-        if plan.interval == 0:
+        if plan.crowd:
+            self._transport.write(STREAM_HEAD)
+            self._house.crowds.join(plan, self)
+        elif plan.interval == 0:
             self._transport.write(STREAM_HEAD + events(plan))
         elif plan.tool or plan.chunks == 1:
             self._transport.write(STREAM_HEAD)
-            asyncio.get_running_loop().call_later(plan.chunks * plan.interval, self._burst, plan)
+            asyncio.get_running_loop().call_later(plan.chunks * plan.interval, self.burst, plan)
         else:
             self._transport.write(STREAM_HEAD)
             self.left = plan.chunks
-            self._pace(plan.interval).join(self)
-
-    def _burst(self, plan: Plan) -> None:
-        self._transport.write(events(plan))
+            self._house.pacer(plan.interval).join(self)
 
     def _answer(self, plan: Plan) -> None:
         message = call(plan.tool) if plan.tool else delta(b" ".join([stamp()] * plan.chunks))
@@ -223,6 +255,22 @@ class Conversation(asyncio.Protocol):
     def _reply(self, status: bytes, body: bytes) -> None:
         head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         self._transport.write(head % (status, len(body)) + body)
+
+
+class House:
+    """What all conversations of one server share."""
+
+    def __init__(self, requests: Tally) -> None:
+        self.requests = requests
+        self.crowds = Crowds()
+        self.peers: set[Conversation] = set()
+        self._pacers: dict[float, Pacer] = {}
+
+    def pacer(self, interval: float) -> Pacer:
+        """Return the one for all streams of this interval."""
+        if interval not in self._pacers:
+            self._pacers[interval] = Pacer(interval)
+        return self._pacers[interval]
 
 
 def stamp() -> bytes:
@@ -263,24 +311,15 @@ def framed(data: bytes) -> bytes:
 @asynccontextmanager
 async def serve(context: ssl.SSLContext | None = None, requests: Tally | None = None) -> AsyncIterator[int]:
     """Answer on a port of loopback, which is yielded, over TLS if there is a context; `requests` counts them."""
-    loop = asyncio.get_running_loop()
-    tally = requests or Tally()
-    pacers: dict[float, Pacer] = {}
-    peers: set[Conversation] = set()
-
-    def pace(interval: float) -> Pacer:
-        if interval not in pacers:
-            pacers[interval] = Pacer(interval)
-        return pacers[interval]
-
-    server = await loop.create_server(
-        lambda: Conversation(pace, peers, tally), "127.0.0.1", 0, backlog=16_384, ssl=context
+    house = House(requests or Tally())
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Conversation(house), "127.0.0.1", 0, backlog=16_384, ssl=context
     )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for peer in list(peers):
+        for peer in list(house.peers):
             peer.abort()
         await server.wait_closed()
 

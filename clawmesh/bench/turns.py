@@ -25,7 +25,6 @@ from clawmesh.runtime import resident
 
 CPU_GOAL = 0.6
 MEMORY_GOAL = 400.0
-LONGEST = 8000
 WORDS = "What do you find?"
 SAMPLE_SECONDS = 0.05
 CONFIG = """
@@ -41,7 +40,7 @@ instructions = "You look things up."
 
 [agents.thinker]
 backend = "mock"
-model = "1x{millis}"
+model = "all:{sessions}"
 """
 
 
@@ -64,7 +63,7 @@ class Figures(Struct, frozen=True):
 def checks(sessions: int, advance: Advance) -> Iterator[Check]:
     """Measure, and yield the figures."""
     with folder() as places, provider() as url:
-        config = CONFIG.format(url=url, millis=max(LONGEST // 10, min(LONGEST, sessions)))
+        config = CONFIG.format(url=url, sessions=sessions)
         yield from judged(apart(lambda tell: _figures(config, places, sessions, tell), advance))
 
 
@@ -89,6 +88,7 @@ def _figures(config: str, places: Places, sessions: int, advance: Advance) -> Fi
 
 
 async def _crowds(app: App, sessions: int, advance: Advance) -> Figures:
+    await talk(app, "worker/first", WORDS)
     quick = Crowd(app, "worker", sessions, lambda share: advance(share / 2))
     started, cpu = time.monotonic(), time.process_time()
     await quick.run()
@@ -122,7 +122,6 @@ class Crowd:
 
     async def run(self) -> None:
         """Return when all are done."""
-        await talk(self._app, f"{self._agent}/first", WORDS)
         async with asyncio.TaskGroup() as group:  # whose tasks weigh less: what is weighed is the mesh
             sampling = group.create_task(self._sample())
             async with asyncio.TaskGroup() as crowd:

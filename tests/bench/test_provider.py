@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
@@ -57,6 +59,21 @@ async def test_stream(model: str, chunks: int) -> None:
     assert sorted(texts, key=int) == texts
     assert msgspec.json.decode(last)["choices"][0]["finish_reason"] == "stop"
     assert done == b"[DONE]"
+
+
+async def test_a_crowd_is_answered_when_all_are_there() -> None:
+    async with serve() as port, open_transport() as transport:
+        target = Target.parse(f"http://127.0.0.1:{port}/v1/chat/completions")
+        replies = [Reply() for _ in range(3)]
+        query = msgspec.json.encode({"model": "all:3", "stream": True, "messages": USER})
+        async with anyio.create_task_group() as tasks:
+            for reply in replies[:2]:
+                tasks.start_soon(transport.exchange, target, query, reply)
+            while not all(reply.status for reply in replies[:2]):
+                await anyio.lowlevel.checkpoint()
+            assert [reply.events for reply in replies] == [[], [], []]
+            tasks.start_soon(transport.exchange, target, query, replies[2])
+    assert [reply.events[-1] for reply in replies] == [b"[DONE]"] * 3
 
 
 async def test_whole() -> None:
