@@ -116,10 +116,11 @@ def open_archive(folder: Path) -> Iterator[Archive]:
     """Open the journal in a data directory's folder `journal` for reading; without one there is nothing in it.
 
     Raises:
-        StorageError: a file is damaged, another program's, or of a newer version of this program.
+        StorageError: the folder may not be read, or a file is damaged, another program's, or of a newer version of this
+            program.
     """
     with ExitStack() as stack:
-        files = [stack.enter_context(_opened(path)) for path in sorted(folder.glob("*.db"))]
+        files = [stack.enter_context(_opened(path)) for path in _paths(folder)]
         yield Archive([file for file in files if file is not None])
 
 
@@ -173,6 +174,15 @@ class _File:
         named = values[0] if values and isinstance(values[0], Mapping) else values
         with ours(str(self._path)):
             return list(self._connection.execute(query, named))
+
+
+def _paths(folder: Path) -> Sequence[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".db")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StorageError(f"the journal in {folder} cannot be read: {error.strerror}") from error
 
 
 @contextmanager

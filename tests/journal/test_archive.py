@@ -98,6 +98,14 @@ async def test_what_a_running_process_wrote_is_seen(tmp_path: Path) -> None:
             assert len(archive.story("env_a")) == 2
 
 
+@pytest.mark.parametrize(("name", "reason"), [("file/journal", "Not a directory"), ("x" * 300, "File name too long")])
+def test_a_folder_that_cannot_be_read_is_no_empty_journal(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as caught, open_archive(tmp_path / name):
+        pass
+    assert str(caught.value) == f"the journal in {tmp_path / name} cannot be read: {reason}"
+
+
 def test_where_there_is_no_journal_there_is_nothing(tmp_path: Path) -> None:
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "0.db").touch()
