@@ -13,6 +13,7 @@ from clawmesh.config.source import Place
 
 Positive = Annotated[int, Meta(ge=1)]
 Wait = Annotated[Duration, Meta(gt=0)]
+DAY = 86_400.0
 
 
 class Component(Struct, frozen=True):
@@ -133,10 +134,11 @@ class MeshSettings(Struct, frozen=True):
 class JournalSettings(Struct, frozen=True):
     """What is kept on disk of what happened.
 
-    keep: how long messages and their turns are kept after they have ended, and sessions that nobody uses
+    keep: how long messages and their turns are kept after they have ended, and sessions that nobody uses; a day at
+        least, since what resumes may need what ended before
     """
 
-    keep: Wait = 90 * 86_400.0
+    keep: Annotated[Duration, Meta(ge=DAY)] = 90 * DAY
 
 
 class PluginSettings(Struct, frozen=True):
