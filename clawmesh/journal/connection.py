@@ -38,13 +38,17 @@ def connect_writing(path: str, vfs: str = "", *, alone: bool = False) -> apsw.Co
     """
     require_library(apsw.sqlite_lib_version())
     connection = apsw.Connection(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs=vfs or None)
-    if alone:
-        connection.pragma("locking_mode", "EXCLUSIVE")  # before anything is read: the log would need shared memory
-    _set_up(connection, WRITER_CACHE_KIB)
-    connection.pragma("auto_vacuum", "INCREMENTAL")
-    connection.pragma("journal_mode", "WAL")
-    connection.pragma("synchronous", "FULL")
-    connection.pragma("wal_autocheckpoint", 0)
+    try:
+        if alone:
+            connection.pragma("locking_mode", "EXCLUSIVE")  # before anything is read: the log would need shared memory
+        _set_up(connection, WRITER_CACHE_KIB)
+        connection.pragma("auto_vacuum", "INCREMENTAL")
+        connection.pragma("journal_mode", "WAL")
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("wal_autocheckpoint", 0)
+    except BaseException:
+        connection.close(force=True)  # the disk fails: closing may fail, too, and that says no more
+        raise
     return connection
 
 
@@ -95,10 +99,13 @@ def explain(error: apsw.Error, path: str) -> str:
     """Say in a sentence what went wrong with which file."""
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return f"the journal {path} is damaged ({error}): restore a backup, or move it away to begin anew"
+    extended = getattr(error, "extendedresult", 0)
+    if extended == apsw.SQLITE_IOERR_SHMSIZE:
+        return f"the disk is full: there is no room for what is needed beside the journal {path}"
     if isinstance(error, apsw.FullError):
         return f"the disk is full: the journal {path} cannot be written"
     if isinstance(error, apsw.IOError):
-        kind = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0), "SQLITE_IOERR")
+        kind = apsw.mapping_extended_result_codes.get(extended, "SQLITE_IOERR")
         return f"the disk failed under the journal {path} ({kind})"
     return f"the journal {path} cannot be used: {error}"
 

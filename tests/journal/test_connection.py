@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
+import apsw
 import pytest
 
 from clawmesh.journal.connection import PIECE, connect_writing, renew_log
+from clawmesh.testing.disk import Disk
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 40])
@@ -28,3 +32,12 @@ def test_without_a_log_nothing_is_made(tmp_path: Path) -> None:
     path.touch()
     renew_log(str(path))
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_disk_that_fails_leaves_no_connection_behind() -> None:
+    """One that is forgotten would be closed by whoever comes by, and fail there."""
+    disk = Disk(Random(0))
+    disk.failing = 1000
+    with disk.mounted() as vfs, pytest.raises(apsw.IOError):
+        connect_writing("/journal.db", vfs, alone=True)
+    gc.collect()
