@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 
 from clawmesh.app import Seat, load_plugins, open_app
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
-from clawmesh.config import check as fit
+from clawmesh.cli.opening import compare
+from clawmesh.cli.phrase import count
 from clawmesh.config import load, rendering
 from clawmesh.config import schema as editor
-from clawmesh.config.load import ordered
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ConfigError, Problem
@@ -23,15 +24,14 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     """Check the whole configuration, also against what the plugins offer, and print every problem."""
     places = _places(arguments, console)
     config, problems = load.survey(places.require(), console.environ)
-    loaded = load_plugins(config, places, console.error)
-    unfit, warnings = fit.survey(config, loaded.catalogue, console.environ)
-    problems = ordered([*problems, *unfit], config.files) or _opening(config, places, console)
+    problems, warnings = compare(config, problems, places, console)
+    problems = problems or _opening(config, places, console)
     if console.as_json:
         _check_json(config, problems, warnings, console)
     elif problems:
         more = [f"and {len(problems) - SHOWN:,} more; --json shows all"] if len(problems) > SHOWN else []
         console.note("\n".join([*map(str, problems[:SHOWN]), *more]))
-        console.error(f"{_count(len(problems), 'problem')} in {places.require()}")
+        console.error(f"{count(len(problems), 'problem')} in {places.require()}")
     else:
         console.print(f"ok: {_summary(config)}")
     for warning in warnings:
@@ -90,7 +90,7 @@ def _places(arguments: argparse.Namespace, console: Console) -> Places:
     return locate(arguments.config, arguments.data, console.environ)
 
 
-def _check_json(config: Config, problems: list[Problem], warnings: tuple[str, ...], console: Console) -> None:
+def _check_json(config: Config, problems: list[Problem], warnings: Sequence[str], console: Console) -> None:
     console.json(
         {
             "ok": not problems,
@@ -113,13 +113,9 @@ def _plain(problem: Problem) -> dict[str, str | int]:
 
 def _summary(config: Config) -> str:
     counts = [
-        _count(len(config.agents), "agent"),
-        _count(len(config.backends), "backend"),
-        *([_count(len(config.tools), "tool")] if config.tools else []),
-        *([_count(len(config.memories), "memory", "memories")] if config.memories else []),
+        count(len(config.agents), "agent"),
+        count(len(config.backends), "backend"),
+        *([count(len(config.tools), "tool")] if config.tools else []),
+        *([count(len(config.memories), "memory", "memories")] if config.memories else []),
     ]
-    return f"{', '.join(counts)}, in {_count(len(config.files), 'file')}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+    return f"{', '.join(counts)}, in {count(len(config.files), 'file')}"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, Any
 
 from clawmesh.cli.table import Row, fit, join, widths
-from clawmesh.errors import BackendError, ClawmeshError, StorageError
+from clawmesh.errors import BackendError, ClawmeshError, ConfigError, StorageError
 
 # A model or a plugin must not be able to move the cursor, set the window's title or write the clipboard.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -100,12 +100,13 @@ class Console:
 
     def report(self, error: ClawmeshError) -> None:
         """Say what went wrong, and what there is to know besides."""
-        lines = str(error).splitlines()
-        self.error("\n".join(lines[:PROBLEMS]))
-        if len(lines) > PROBLEMS:
-            self.note(
-                f"and {len(lines) - PROBLEMS} lines more; 'clawmesh config check --json' has all of a configuration's"
-            )
+        if isinstance(error, ConfigError) and len(error.problems) > 1:
+            self.note("\n".join(map(str, error.problems[:PROBLEMS])))
+            number = len(error.problems)
+            hint = "; 'clawmesh config check --json' shows all" if number > PROBLEMS else ""
+            self.error(f"{number:,} problems in the configuration{hint}")
+        else:
+            self.error(str(error))
         for note in getattr(error, "__notes__", ()):
             self.note(f"  {note}")
 

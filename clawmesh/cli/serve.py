@@ -15,10 +15,11 @@ import anyio
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
 from clawmesh.cli.main import INTERRUPTED
+from clawmesh.cli.opening import read
+from clawmesh.cli.phrase import count
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
 from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, STOPS, Supervisor, Tell
-from clawmesh.config.load import load
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError, ConfigError, PluginError
@@ -36,7 +37,7 @@ MOST = 8
 def serve(arguments: argparse.Namespace, console: Console) -> int:
     """Open the mesh, in as many processes as there is use for, and say when it is ready."""
     places = locate(arguments.config, arguments.data, console.environ)
-    config = load(places.require(), console.environ)
+    config = read(places, console)
     wanted = config.mesh.workers
     workers = min(cores(), MOST) if wanted == "auto" else wanted
     with hold(places.data, "serve", workers, wait=HOLD_SECONDS):
@@ -66,7 +67,7 @@ class Service:
             self._console.json({"ready": True, "agents": agents, "workers": self._workers, "data": str(data)})
         else:
             self._console.print(
-                f"clawmesh {VERSION} is ready: {_count(agents, 'agent')}, {_count(self._workers, 'worker')}, {data} "
+                f"clawmesh {VERSION} is ready: {count(agents, 'agent')}, {count(self._workers, 'worker')}, {data} "
                 "(talk to it with 'clawmesh ask' and 'clawmesh chat'; 'clawmesh stop' ends it)"
             )
         self._console.flush()
@@ -101,7 +102,7 @@ class Service:
                     drained()
                     await stops.second.wait()
                 if left := node.app.engine.under_way:
-                    self._console.error(f"{_count(left, 'message')} left in the journal for the next start")
+                    self._console.error(f"{count(left, 'message')} left in the journal for the next start")
         return 0
 
 
@@ -166,7 +167,3 @@ def _notify(path: str, state: str) -> None:
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifier:
         notifier.connect(f"\0{path[1:]}" if path.startswith("@") else path)
         notifier.send(state.encode())
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

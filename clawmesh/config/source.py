@@ -73,10 +73,12 @@ class Place(Struct, frozen=True):
         """Return the problem of a key below this table, at the place that really says the key."""
         owner = self._owner(path)
         whole = (*owner.path, *path)
-        items = "".join(f"item {step + 1}: " for step in path if isinstance(step, int))
-        names = [step for step in whole if isinstance(step, str)]
-        table, key = (names[:-1], names[-1:]) if path else (names, [])
-        return Problem(items + message, owner.source.name, owner.source.line(whole), dotted(table), dotted(key))
+        # The name of a key ends at the first list; what is wrong within that one is told item by item.
+        end = next((index for index, step in enumerate(path) if isinstance(step, int)), len(path))
+        within = "".join(f"{dotted([step]) if isinstance(step, str) else f'item {step + 1}'}: " for step in path[end:])
+        names = (*owner.path, *path[:end])
+        table, key = (names[:-1], names[-1:]) if end else (names, ())
+        return Problem(within + message, owner.source.name, owner.source.line(whole), dotted(table), dotted(key))
 
     def problems(self, faults: Iterable[Fault]) -> list[Problem]:
         return [self.problem(fault.message, *fault.path) for fault in faults]

@@ -72,6 +72,19 @@ def test_structure_and_plugins_are_checked_in_one_go(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("words", [["ask", "a", "hi"], ["serve"], ["agents"]])
+def test_a_command_that_needs_it_whole_names_every_problem_too(person: Person, words: list[str]) -> None:
+    (person.folder / "clawmesh.toml").write_text(
+        '[backends.scripted]\npcae = 1\n[agents.a]\nmodel = "m"\npeers = ["b"]\ntools = ["clok"]\n'
+    )
+    assert person.run(*words, code=2).stderr.replace(f"{person.folder}/", "").splitlines() == [
+        'clawmesh.toml:2: backends.scripted.pcae: unknown key; did you mean "pace"?',
+        'clawmesh.toml:5: agents.a.peers: there is no agent "b"; there is a',
+        'clawmesh.toml:6: agents.a.tools: there is no tool "clok"; did you mean "clock"?',
+        "clawmesh: 3 problems in the configuration",
+    ]
+
+
 def test_problems_are_data_for_scripts(desk: Desk) -> None:
     desk.file.write_text("[mesh]\nhops = 0\n")
     assert desk.run("check", "--json") == 2

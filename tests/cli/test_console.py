@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from clawmesh.cli.console import Console
-from clawmesh.errors import FailedError
+from clawmesh.cli.console import PROBLEMS, Console
+from clawmesh.errors import ConfigError, FailedError, Problem
 
 
 class Terminal(io.StringIO):
@@ -97,3 +97,11 @@ def test_json_has_no_number_that_is_none() -> None:
     output = io.StringIO()
     Console(output, io.StringIO(), {}).json({"a": [float("nan"), (float("inf"), 1.5)], "b": -float("inf")})
     assert output.getvalue() == '{"a": [null, [null, 1.5]], "b": null}\n'
+
+
+def test_a_flood_of_problems_is_cut() -> None:
+    errors = io.StringIO()
+    Console(io.StringIO(), errors, {}).report(ConfigError([Problem(str(number)) for number in range(PROBLEMS + 1)]))
+    *_, last, summary = errors.getvalue().splitlines()
+    assert last == str(PROBLEMS - 1)
+    assert summary.startswith(f"clawmesh: {PROBLEMS + 1} problems in the configuration; 'clawmesh config check --json'")

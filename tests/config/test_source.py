@@ -30,6 +30,7 @@ def test_a_place_says_where_it_is() -> None:
 def test_a_problem_stands_where_the_key_is_said() -> None:
     assert str(AGENT.problem("wrong", "tools")) == "dir/clawmesh.toml:6: agents.a.tools: wrong"
     assert str(AGENT.problem("wrong", "tools", 1)) == "dir/clawmesh.toml:8: agents.a.tools: item 2: wrong"
+    assert str(AGENT.problem("wrong", "tools", 1, "key")) == "dir/clawmesh.toml:8: agents.a.tools: item 2: key: wrong"
     assert str(AGENT.problem("wrong", "model")) == "dir/clawmesh.toml:2: defaults.model: wrong"
     assert str(AGENT.problem("wrong", "limits", "steps")) == "dir/clawmesh.toml:4: defaults.limits.steps: wrong"
     assert str(AGENT.problem("wrong", "limits", "tokens")) == "dir/clawmesh.toml:10: agents.a.limits.tokens: wrong"
