@@ -10,7 +10,8 @@ from random import Random
 import apsw
 import pytest
 
-from clawmesh.journal.connection import PIECE, connect_writing, renew_log
+from clawmesh.errors import StorageError
+from clawmesh.journal.connection import PIECE, connect_writing, ours, renew_log
 from clawmesh.testing.disk import Disk
 
 
@@ -41,3 +42,10 @@ def test_a_disk_that_fails_leaves_no_connection_behind() -> None:
     with disk.mounted() as vfs, pytest.raises(apsw.IOError):
         connect_writing("/journal.db", vfs, alone=True)
     gc.collect()
+
+
+def test_no_room_for_what_lies_beside_the_journal_is_a_full_disk() -> None:
+    with pytest.raises(StorageError, match="^the disk is full: "), ours("0.db"):
+        raise apsw.exception_for(apsw.SQLITE_IOERR_SHMSIZE)
+    with pytest.raises(StorageError, match=r"^the disk failed under the journal 0.db \(SQLITE_IOERR_FSYNC\)$"), ours("0.db"):
+        raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
