@@ -137,7 +137,7 @@ INSERT OR IGNORE INTO temp.forgotten(session) SELECT session FROM snapshot
 WHERE seq > :low AND seq <= :high AND at < :cutoff
 """
 GATHERED = "SELECT json_group_array(session) FROM temp.forgotten"
-# ... and those that were used since stay: a message came, a snapshot was made, or something is pending.
+# ... and those that were used since stay: the newest message was told of, a snapshot was made, or something is pending.
 UNUSED = """
 UPDATE temp.forgotten SET head = coalesce(
     (SELECT value FROM json_each(:heads) WHERE key = forgotten.session),
@@ -145,7 +145,10 @@ UPDATE temp.forgotten SET head = coalesce(
     0
 );
 DELETE FROM temp.forgotten
-WHERE coalesce((SELECT at FROM entry WHERE seq = forgotten.head AND session = forgotten.session), 0) >= :cutoff
+WHERE EXISTS (
+        SELECT 1 FROM entry AS newest CROSS JOIN entry ON entry.envelope = newest.envelope
+        WHERE newest.seq = forgotten.head AND newest.session = forgotten.session AND entry.at >= :cutoff
+    )
     OR coalesce((SELECT at FROM snapshot WHERE session = forgotten.session), 0) >= :cutoff
     OR session IN (SELECT session FROM pending);
 """

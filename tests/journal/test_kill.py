@@ -96,7 +96,7 @@ def test_a_kill_at_each_failpoint_loses_nothing_that_was_confirmed(tmp_path: Pat
 def test_kills_at_random_moments_lose_nothing_that_was_confirmed(tmp_path: Path) -> None:
     random = Random(7)
     confirmed = -1
-    for _ in range(12):
+    for _ in range(8):
         with writing(tmp_path / "0.db") as numbers:
             for _ in range(random.randrange(1, 200)):
                 confirmed = next(numbers)

@@ -70,6 +70,11 @@ def test_what_has_no_outcome_and_its_session_stay() -> None:
     assert kept(items) == (["open"], ["bot/main"])
 
 
+def test_a_session_whose_long_turn_has_just_ended_stays() -> None:
+    items: list[Entry | Snapshot] = [*story("a"), snapshot(at=OLD), accepted("long", at=OLD), ended("long", at=START)]
+    assert kept(items) == (["long"], ["bot/main"])
+
+
 def test_a_dead_letter_stays_until_it_leaves() -> None:
     dead = [*story("a"), told(Kind.DEAD, "a", at=OLD)]
     assert kept(dead) == (["a"], [])
