@@ -47,8 +47,6 @@ async def _ask(access: Access, arguments: argparse.Namespace, console: Console, 
     view = View(console, quiet=arguments.quiet)
     outcome = await access.ask(address, message, seconds=arguments.seconds, emit=view.piece)
     error = outcome.error or FailedError("no answer")
-    if outcome.message is None:
-        view.end_line()
     if console.as_json:
         console.json(described(address, outcome, view))
         if outcome.message is None:

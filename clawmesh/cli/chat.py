@@ -94,7 +94,6 @@ class _Chat:
         with anyio.CancelScope() as scope, Interrupt(scope.cancel, again=True).on(signal.SIGINT):
             outcome = await self._ask(text, view)
             if outcome.message is None:
-                view.end_line()
                 self._console.error(str(outcome.error))
                 return
             view.finish(outcome.message.text)

@@ -58,6 +58,7 @@ class Console:
         self.interactive = output.isatty()
         self.attended = errors.isatty()
         self.abandoned = False
+        self._midway = False
         self._colourful = "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
     @property
@@ -71,11 +72,18 @@ class Console:
     def print(self, text: str = "", *, end: str = "\n") -> None:
         """Write our own text; foreign text in it must have been through `clean`."""
         self._write(text + end)
+        self._midway = self._midway and not end
 
     def stream(self, text: str, *styles: str) -> None:
         """Write a piece of foreign text at once, without its control characters where a terminal would obey them."""
         self._write(self.style(self.clean(text), *styles))
+        self._midway = not text.endswith("\n") if text else self._midway
         self.flush()
+
+    def end_line(self) -> None:
+        """Let what follows begin at a line's start, after what was streamed."""
+        if self._midway:
+            self.print()
 
     def clean(self, text: str) -> str:
         """Return foreign text for `print`: without control characters, but a pipe gets it as it is."""
@@ -83,6 +91,9 @@ class Console:
 
     def note(self, text: str, *styles: str) -> None:
         """Write a line for the person, apart from the result; the text may be foreign."""
+        if self.interactive and text and not text.startswith("\n"):
+            self.end_line()
+        self._midway = False
         self.flush()
         if self.attended:
             text = _CONTROL.sub("", text)

@@ -20,6 +20,7 @@ from clawmesh.cli.view import View
 from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.location import locate
+from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import UsageError
 from clawmesh.http.transport import open_transport
 from clawmesh.ids import Ids
@@ -35,9 +36,13 @@ def again(arguments: argparse.Namespace, console: Console) -> int:
     config = configured(arguments, console)
     with archived(arguments, console) as archive:
         story = archive.story(identify(archive, arguments.id))
-    agent = config.agents.get(read(story).envelope.to.partition("/")[0])
-    if agent is None or agent.type != LLM:
-        raise UsageError("only turns of agents that have a model, and are in the configuration, can be replayed")
+    name = read(story).envelope.to.partition("/")[0]
+    agent = config.agents.get(name)
+    if agent is None:
+        near = did_you_mean(name, config.agents, otherwise="there are")
+        raise UsageError(f'the agent "{name}" of this turn is not in the configuration any more{near}')
+    if agent.type != LLM:
+        raise UsageError(f'the agent "{name}" is written as code: only turns with a model can be replayed')
     view = View(console)
 
     async def main() -> Replayed:

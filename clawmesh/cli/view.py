@@ -26,7 +26,6 @@ class View:
         self._quiet = quiet
         self._live = console.interactive and not console.as_json
         self._kind: type | None = None
-        self._fresh = True
         self._said: list[str] = []
         self.calls: list[dict[str, Any]] = []
 
@@ -53,10 +52,10 @@ class View:
         if not self._live:
             self._console.print(answer)
             return
-        self.end_line()
+        self._console.end_line()
         if answer != "".join(self._said):
-            self._stream(answer)
-            self.end_line()
+            self._console.stream(answer)
+            self._console.end_line()
 
     def _called(self, result: ToolResult) -> dict[str, Any]:
         """Return the first call of that id without a result: providers repeat ids, and leave them empty."""
@@ -70,32 +69,22 @@ class View:
         match piece:
             case Text(text):
                 self._turn_to(Text)
-                self._stream(text)
+                self._console.stream(text)
             case Reasoning(text) if not self._quiet:
                 self._turn_to(Reasoning)
-                self._stream(text, "dim")
+                self._console.stream(text, "dim")
             case ToolResult() if not self._quiet:
                 self._turn_to(ToolResult)
-                self._stream(call_line(call, piece), "red" if piece.failed else "dim")
+                self._console.stream(call_line(call, piece), "red" if piece.failed else "dim")
             case Retraction(reason):
                 self._turn_to(Retraction)
-                self._stream(f"[starting again: {reason}]", "yellow")
+                self._console.stream(f"[starting again: {reason}]", "yellow")
 
     def _turn_to(self, kind: type) -> None:
         """Begin a new line where another kind of piece begins."""
         if kind is not self._kind or kind in (ToolResult, Retraction):
-            self.end_line()
+            self._console.end_line()
         self._kind = kind
-
-    def _stream(self, text: str, *styles: str) -> None:
-        self._console.stream(text, *styles)
-        self._fresh = text.endswith("\n") if text else self._fresh
-
-    def end_line(self) -> None:
-        """Let what follows begin at the line's start."""
-        if not self._fresh:
-            self._console.print()
-        self._fresh = True
 
 
 def call_line(call: dict[str, Any], result: ToolResult) -> str:

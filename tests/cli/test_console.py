@@ -43,6 +43,18 @@ def test_notes_go_to_standard_error() -> None:
     assert errors.getvalue() == "clawmesh: broken\n"
 
 
+def test_a_note_begins_a_line_of_its_own() -> None:
+    terminal = Terminal()
+    console = Console(terminal, terminal, {"NO_COLOR": "1"})
+    console.stream("half a line")
+    console.note("a warning")
+    console.stream("the rest\n")
+    console.note("another")
+    console.stream("left")
+    console.note("")
+    assert terminal.getvalue() == "half a line\na warning\nthe rest\nanother\nleft\n"
+
+
 def test_tables_line_up() -> None:
     output = io.StringIO()
     Console(output, io.StringIO(), {}).table([("a", "long cell", "x"), ("bbb", "c", "y")], head=("A", "B", "C"))

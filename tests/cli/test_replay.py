@@ -54,3 +54,11 @@ def test_a_session_is_no_turn(person: Person) -> None:
     turn(person, "teller")
     error = person.run("replay", "teller/s", code=2).stderr
     assert error == "clawmesh: teller/s is a session; 'clawmesh why teller/s' lists its messages\n"
+
+
+def test_an_agent_that_is_gone_is_named_with_those_that_are_there(person: Person) -> None:
+    id = turn(person, "teller")
+    config = person.folder / "clawmesh.toml"
+    config.write_text(config.read_text().replace("[agents.teller]", "[agents.counter]"))
+    error = person.run("replay", id, code=2).stderr
+    assert 'the agent "teller" of this turn is not in the configuration any more; there are busy, counter' in error
