@@ -45,7 +45,8 @@ def test_a_disk_that_fails_leaves_no_connection_behind() -> None:
 
 
 def test_no_room_for_what_lies_beside_the_journal_is_a_full_disk() -> None:
-    with pytest.raises(StorageError, match="^the disk is full: "), ours("0.db"):
+    with pytest.raises(StorageError, match=r"^the disk is full: "), ours("0.db"):
         raise apsw.exception_for(apsw.SQLITE_IOERR_SHMSIZE)
-    with pytest.raises(StorageError, match=r"^the disk failed under the journal 0.db \(SQLITE_IOERR_FSYNC\)$"), ours("0.db"):
+    failed = r"^the disk failed under the journal 0.db \(SQLITE_IOERR_FSYNC\)$"
+    with pytest.raises(StorageError, match=failed), ours("0.db"):
         raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
