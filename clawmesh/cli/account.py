@@ -130,12 +130,12 @@ def _steps(account: Account) -> Iterator[tuple[str, ...]]:
     for step in account.steps:
         at = f"+{span(step.at - account.accepted)}"
         model = f"{step.model or 'model'} ({step.backend})" if step.backend else step.model or "model"
-        yield at, model, span(step.seconds), f"{step.usage.total_tokens:,} tokens", _reply(step)
+        yield at, model, span(step.seconds), count(step.usage.total_tokens, "token"), _reply(step)
         for call in step.calls:
             since = call.ended or call.began
             at = f"+{span(since - account.accepted)}" if since else ""
             took = span(call.seconds) if call.ended else ""
-            yield at, f"  {call.name}", took, call.effect or "", _gave(call)
+            yield at, f"  {call.name}", took, call.effect or "", _gave(call, account)
 
 
 def _reply(step: Step) -> str:
@@ -146,12 +146,14 @@ def _reply(step: Step) -> str:
     return f"answers {cut(step.text, LINE)}" if step.text else step.stop
 
 
-def _gave(call: Call) -> str:
+def _gave(call: Call, account: Account) -> str:
     """Say what was asked of a tool and what came of it."""
     asked = f"({cut(named(call.arguments), LINE)})"
     if call.unknown:
         return f"{asked} → unknown: the process ended while it was at work, and it is not one to call twice"
     if call.result is None:
+        if account.state != PENDING:
+            return f"{asked} → no result: the turn ended first"
         return f"{asked} is at work" if call.began else asked
     said = f"{asked} → {'failed: ' if call.failed else ''}{cut(call.result, LINE)}"
     return f"{said} (run again after the process had ended)" if call.again else said

@@ -70,7 +70,8 @@ class Log:
             if delivery.detached and not delivery.awaited and outcome.ending is not Ending.ANSWERED:
                 self.note(Kind.DEAD, id, str(outcome.error).encode(errors="replace"))
                 to, sender = delivery.envelope.to, delivery.envelope.sender
-                self._warn(f"what {sender} sent to {to} {outcome.ending}: {outcome.error} ({id} is a dead letter)")
+                became = "is dead" if outcome.ending is Ending.DEAD else outcome.ending
+                self._warn(f"what {sender} sent to {to} {became}: {outcome.error} ({id} is a dead letter)")
         except StorageError as error:
             self._warn(f"the outcome of {id} is not recorded: {error}")
             return Outcome(Ending.FAILED, error=error)

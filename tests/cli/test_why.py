@@ -97,6 +97,13 @@ def test_a_message_is_told_from_its_way_in_to_its_answer(team: Person) -> None:
     assert "\x1b" not in told
 
 
+def test_one_token_is_told_as_one(team: Person) -> None:
+    team.run("ask", "lead/s1", "hi")
+    told = team.run("why", team.json("why", "lead/s1")["messages"][0]["id"]).stdout
+    assert "1 token " in told
+    assert "1 tokens" not in told
+
+
 def test_what_it_caused_is_found_from_either_end(team: Person) -> None:
     team.run("ask", "lead/s1", "how much?")
     own = team.json("why", "lead/s1")["messages"][0]["id"]
@@ -216,3 +223,17 @@ def test_no_configuration_is_needed(team: Person) -> None:
     team.run("ask", "echo/s1", "hi")
     (team.folder / "clawmesh.toml").unlink()
     assert len(team.json("why", "echo/s1")["messages"]) == 1
+
+
+def test_a_data_directory_that_is_misspelt_is_not_taken_for_an_empty_one(team: Person) -> None:
+    for words in (["why", "echo/s1"], ["dead", "list"], ["agents", "--stats"]):
+        error = team.run(*words, "--data", "dtaa", code=2).stderr
+        assert error == f"clawmesh: there is no directory {team.folder}/dtaa, which --data names\n"
+
+
+def test_a_call_without_a_result_at_the_end_of_its_turn_is_said_so(team: Person) -> None:
+    process = team.start("ask", "worker/s1", "hold this", "--seconds", "3")
+    assert Path(team.folder / "pipe").read_text() == "held"
+    process.communicate(timeout=20)
+    id = team.json("why", "worker/s1")["messages"][0]["id"]
+    assert "() → no result: the turn ended first" in team.run("why", id).stdout
