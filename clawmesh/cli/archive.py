@@ -7,11 +7,20 @@ from contextlib import AbstractContextManager
 
 from clawmesh.cli.console import Console
 from clawmesh.config.location import locate
+from clawmesh.errors import UsageError
 from clawmesh.journal.archive import Archive, open_archive
 
 JOURNAL = "journal"
 
 
 def archived(arguments: argparse.Namespace, console: Console) -> AbstractContextManager[Archive]:
-    """Open the journal of the data directory that the arguments or the environment name."""
-    return open_archive(locate(arguments.config, arguments.data, console.environ).data / JOURNAL)
+    """Open the journal of the data directory that the arguments or the environment name.
+
+    Raises:
+        UsageError: the arguments name a directory that is not there.
+    """
+    data = locate(arguments.config, arguments.data, console.environ).data
+    # Elsewhere a directory that nothing was kept in yet is as good as an empty one.
+    if arguments.data and not data.exists():
+        raise UsageError(f"there is no directory {data}, which --data names")
+    return open_archive(data / JOURNAL)
