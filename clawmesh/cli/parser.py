@@ -86,6 +86,7 @@ def build() -> Parser:
     # A second instance: its options have no default, so that one given before the verb is not set back after it.
     shared = _shared()
     verbs = parser.add_subparsers(dest="verb", metavar="command", parser_class=Parser)
+    _demo(verbs)
     _talk(verbs, shared)
     _journal(verbs, shared)
     _plugins(verbs, shared)
@@ -117,7 +118,7 @@ def _group(verbs: Any, name: str, text: str, shared: Parser) -> Any:
     return parser.add_subparsers(dest=f"{name}_verb", metavar="command", required=True, parser_class=Parser)
 
 
-def _talk(verbs: Any, shared: Parser) -> None:
+def _demo(verbs: Any) -> None:
     demo = verbs.add_parser(
         "demo",
         help="watch a team of agents work, offline, with no key and no configuration",
@@ -132,6 +133,8 @@ def _talk(verbs: Any, shared: Parser) -> None:
     demo.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print events as JSON lines")
     demo.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
 
+
+def _talk(verbs: Any, shared: Parser) -> None:
     ask = _add(verbs, "ask", "clawmesh.cli.ask:ask", "ask an agent and print its answer", [shared])
     ask.add_argument("agent", help="an agent, or one of its sessions: agent/session")
     ask.add_argument("message", type=_text, nargs="?", help="the message; '-' or nothing: read standard input")

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 import anyio
 
@@ -25,15 +26,7 @@ END_SECONDS = 40.0
 def stop(arguments: argparse.Namespace, console: Console) -> int:
     """Ask the process to end, and wait until it has."""
     data = locate(arguments.config, arguments.data, console.environ).data
-    try:
-        with hold(data, "stop"):
-            raise FailedError(f"nothing runs on the data directory {data}")
-    except HeldError:
-        found = holder(data)
-    if found is None:
-        raise FailedError(f"a process holds the data directory {data}, and does not say which; try again")
-    if found.verb != "serve":
-        raise FailedError(f"{found} holds the data directory {data}; it ends when its work is done")
+    found = _server(data)
 
     async def main() -> None:
         try:
@@ -54,6 +47,19 @@ def stop(arguments: argparse.Namespace, console: Console) -> int:
     else:
         console.print(f"{found} has ended")
     return 0
+
+
+def _server(data: Path) -> Holder:
+    try:
+        with hold(data, "stop"):
+            raise FailedError(f"nothing runs on the data directory {data}")
+    except HeldError:
+        found = holder(data)
+    if found is None:
+        raise FailedError(f"a process holds the data directory {data}, and does not say which; try again")
+    if found.verb != "serve":
+        raise FailedError(f"{found} holds the data directory {data}; it ends when its work is done")
+    return found
 
 
 def _signal(found: Holder) -> None:

@@ -44,9 +44,6 @@ class Fault(Struct, frozen=True):
         return Fault(self.message, (step, *self.path))
 
 
-_SECRET_NAME = re.compile(r"(?i:authorization|api[-_]?key|token|secret|password|cookie)$")
-
-
 class Faults(tuple[Fault, ...]):
     """What a conversion returns instead of a value; never empty."""
 
