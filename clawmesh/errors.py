@@ -7,6 +7,7 @@ ClawmeshError
 ├── StorageError              the disk, the data directory or the journal refuses
 │   └── HeldError             another process holds the data directory
 ├── JointError                another process of this mesh cannot be reached, or does not speak as this one does
+│   └── VersionError          it is another version of ClawMesh
 ├── TransportError            an exchange over HTTP did not complete
 │   ├── ConnectError          no connection could be made: nothing was sent
 │   ├── ConnectionLostError   the connection ended before the response was complete
@@ -107,6 +108,10 @@ class HeldError(StorageError):
 
 class JointError(ClawmeshError):
     """Another process of this mesh cannot be reached, or does not speak as this one does."""
+
+
+class VersionError(JointError):
+    """Another process of this mesh is another version of ClawMesh."""
 
 
 class TransportError(ClawmeshError):

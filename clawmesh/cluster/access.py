@@ -17,11 +17,12 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from clawmesh.clock import SystemClock
+from clawmesh.cluster.door import named
 from clawmesh.cluster.hold import Holder, hold, holder, socket_of
 from clawmesh.cluster.home import home
 from clawmesh.cluster.joint import SocketJoint, open_joint
 from clawmesh.cluster.node import Node, Place, settle
-from clawmesh.errors import ExpiredError, FailedError, HeldError, JointError, UsageError
+from clawmesh.errors import ExpiredError, FailedError, HeldError, JointError, VersionError
 from clawmesh.ids import Ids
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
@@ -73,7 +74,7 @@ class Access:
         Pieces of the answer go to `emit` as they come.
 
         Raises as `clawmesh.mesh.engine.Engine.ask` does, and HeldError where a process holds the data directory and
-        does not answer.
+        does not answer, VersionError where it is another version.
         """
         status = await self.status(to.session)
         envelope = Envelope(
@@ -89,6 +90,8 @@ class Access:
         while True:
             try:
                 return await self._deliver(envelope, heard.emit if emit else None, again=again)
+            except VersionError:
+                raise
             except JointError as error:
                 # Whoever had it is gone: the next one has it in the journal, or gets it anew.
                 if self._clock.monotonic() >= envelope.deadline:
@@ -103,20 +106,20 @@ class Access:
         Raises:
             ClawmeshError: as the verb failed.
             HeldError: a process holds the data directory and does not answer.
-            JointError: the connection broke; whether it was done is not known.
+            JointError: the connection broke, and whether it was done is not known; or it is another version.
         """
         way = await self._way(session)
         if isinstance(way, SocketJoint):
             return await way.query(verb, **arguments)
-        if verb not in way.verbs:
-            raise UsageError(f'there is no query "{verb}"')
-        return await way.verbs[verb](**arguments)
+        return await named(verb, way.verbs)(**arguments)
 
     async def status(self, session: str) -> Any:
         """Return what `clawmesh.cluster.verb` tells of the process that is home to a session; raises as `query`."""
         while True:
             try:
                 return await self.query("status", session)
+            except VersionError:
+                raise
             except JointError:
                 await anyio.sleep(PAUSE)  # whoever held it has just ended: asking costs nothing
 
@@ -161,7 +164,7 @@ class Access:
                 if joint := await self._joint(session):
                     return joint
                 return await self._keep(self._holding, self._took)
-            except (HeldError, JointError) as error:
+            except HeldError as error:
                 if self._clock.monotonic() >= until:
                     raise HeldError(f"the data directory {self._data} is held, but nobody answers: {error}") from error
             await anyio.sleep(PAUSE)
@@ -184,6 +187,8 @@ class Access:
         try:
             path = socket_of(self._data, worker)
             joint = await self._keep(lambda: open_joint(path, self._clock, lasting=False), lambda _: None)
+        except VersionError:
+            raise
         except JointError:
             return None  # it may have died without a word; holding the directory shows it
         self._joints[worker] = joint

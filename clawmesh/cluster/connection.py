@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from clawmesh.cluster.frame import PROTOCOL, Frame, Hello, Parser, Ping, Pong, pack
 from clawmesh.cluster.socket import owner
-from clawmesh.errors import JointError
+from clawmesh.errors import JointError, VersionError
 from clawmesh.version import VERSION
 
 # One tick without a word: we ask for one. So many: we give up. Ticks are counted, not seconds, or a process that was
@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
         if not isinstance(frame, Hello):
             raise JointError(f"found {type(frame).__name__}, expected Hello first")
         if frame.protocol != PROTOCOL:
-            raise JointError(
+            raise VersionError(
                 f"the other process is ClawMesh {frame.version} (protocol {frame.protocol}), this one is {VERSION} "
                 f"(protocol {PROTOCOL}): run the same version for both"
             )

@@ -184,10 +184,7 @@ class Guest:
 
     async def _answer(self, frame: Query) -> None:
         try:
-            verb = self._door.verbs.get(frame.verb)
-            if verb is None:
-                found = did_you_mean(frame.verb, self._door.verbs, otherwise="there are")
-                raise UsageError(f'there is no query "{frame.verb}"{found}')  # noqa: TRY301 - refused like the others
+            verb = named(frame.verb, self._door.verbs)
             self._say(Reply(frame.number, await verb(**frame.arguments)))
         except Exception as error:  # noqa: BLE001 - told to the one who asked
             self._refuse(frame.number, error)
@@ -207,6 +204,17 @@ class Guest:
             # Too large: the error in its place is not.
             fault = pack_outcome(Outcome(Ending.FAILED, error=FailedError(f"the answer cannot be passed on: {error}")))
             self.connection.send(Refused(frame.number, fault))
+
+
+def named(name: str, verbs: Mapping[str, Verb]) -> Verb:
+    """Return the verb of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in verbs:
+        raise UsageError(f'there is no query "{name}"{did_you_mean(name, verbs, otherwise="there are")}')
+    return verbs[name]
 
 
 @asynccontextmanager

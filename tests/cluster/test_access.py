@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
 
 from clawmesh.cluster.access import Access, open_access
 from clawmesh.cluster.door import open_door
+from clawmesh.cluster.frame import Hello, pack
 from clawmesh.cluster.hold import hold, holder, socket_of
 from clawmesh.cluster.node import Node, Place, open_node
+from clawmesh.cluster.socket import listen
 from clawmesh.config.load import parse
 from clawmesh.config.location import Places
-from clawmesh.errors import ConfigError, ExpiredError, FailedError, HeldError, UsageError
+from clawmesh.errors import ConfigError, ExpiredError, FailedError, HeldError, UsageError, VersionError
 from clawmesh.mesh.address import Address
 from clawmesh.messages import Message, Piece, Retraction, Text
 from tests.cluster.company import CLOCK, Desk, silent
@@ -174,6 +178,24 @@ async def test_a_wrong_configuration_is_said_plainly(data: Path) -> None:
         with pytest.raises(ConfigError):
             await said(wrong, "a", "hi")
     assert holder(data) is None
+
+
+async def test_another_version_is_told_of_at_once(data: Path) -> None:
+    def never(place: Place) -> AbstractAsyncContextManager[Node]:
+        raise AssertionError(place)
+
+    class Elder(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            # uvloop's does not say that it is one
+            cast(asyncio.WriteTransport, transport).write(pack(Hello(protocol=0, version="0.0.1")))
+
+    with hold(data, "serve"):
+        server = await asyncio.get_running_loop().create_unix_server(Elder, sock=listen(socket_of(data, 0)))
+        async with open_access(data, "ask", never, silent) as newer:
+            with pytest.raises(VersionError, match=r"the other process is ClawMesh 0\.0\.1 .* run the same version"):
+                await newer.status("s")
+        server.close()
+        await server.wait_closed()
 
 
 async def test_a_silent_holder_is_named(data: Path) -> None:
