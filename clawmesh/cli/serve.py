@@ -95,8 +95,10 @@ class Service:
         stops = Stops(supervised=drained is not None)
         with stops.heeded():
             async with open_node(self._config, self._places, self._console.environ, self._console.error, place) as node:
+                self._note(node, "{} from before, which the journal has, are under way again")
                 ready()
                 await stops.first.wait()
+                self._note(node, f"told to end: no more is let in, {{}} under way may take {DRAIN_SECONDS:g} s")
                 await _drain(node, stops)
                 if drained is not None:
                     drained()
@@ -104,6 +106,10 @@ class Service:
                 if left := node.app.engine.under_way:
                     self._console.error(f"{count(left, 'message')} left in the journal for the next start")
         return 0
+
+    def _note(self, node: Node, text: str) -> None:
+        if busy := node.app.engine.under_way:
+            self._console.note(f"clawmesh: {text.format(count(busy, 'message'))}")
 
 
 class Stops:
