@@ -9,7 +9,7 @@ after it.
 from __future__ import annotations
 
 import math
-from asyncio import get_running_loop
+from asyncio import CancelledError, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -358,7 +358,10 @@ class Engine:
         name = envelope.to.agent
         self.check(name)
         if not self._pumps.running:
-            raise FailedError("the mesh is closed")
+            if envelope.causes:
+                # Whoever says this from inside is being cancelled: a failure would be recorded, and this is none.
+                raise CancelledError
+            raise BusyError("the mesh is closed")
         if any(address.agent == name for address in envelope.waiting):
             ring = " → ".join([*(address.agent for address in envelope.waiting), name])
             raise RingError(f"{name} cannot be asked: it waits for this very answer ({ring})")
@@ -418,7 +421,7 @@ class Engine:
 
     def _close(self) -> None:
         """Release what no pump will take any more."""
-        for delivery in self._mailboxes.close(FailedError("the mesh is closed")):
+        for delivery in self._mailboxes.close(BusyError("the mesh is closed")):
             self._end(delivery, CLOSED)
 
 

@@ -9,9 +9,9 @@ from clawmesh.abc.journal import Entry, Kind, Snapshot
 from clawmesh.clock import SystemClock
 from clawmesh.config.model import MeshSettings
 from clawmesh.errors import (
+    BusyError,
     ClawmeshError,
     ExpiredError,
-    FailedError,
     FullError,
     LimitError,
     StorageError,
@@ -219,7 +219,7 @@ async def test_closing_ends_what_runs_and_what_waits() -> None:
         await anyio.wait_all_tasks_blocked()
     assert [str(outcome.error) for outcome in outcomes] == ["the mesh was closed before the answer"] * 2
     assert {outcome.ending for outcome in outcomes} == {Ending.DEAD}
-    with pytest.raises(FailedError, match="the mesh is closed"):
+    with pytest.raises(BusyError, match="the mesh is closed"):
         await ask(engine, "a")
 
 
@@ -309,7 +309,7 @@ async def test_whoever_waits_for_room_hears_that_the_mesh_is_closed() -> None:
     async def one(engine: Engine) -> None:
         try:
             await ask(engine, "a")
-        except FailedError as error:
+        except BusyError as error:
             errors.append(str(error))
 
     async with (

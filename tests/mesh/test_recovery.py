@@ -410,3 +410,23 @@ async def test_a_clock_that_was_set_back_gives_no_more_time() -> None:
 
     await recover([story], Back(), Hearing())
     assert 50 < left[0] <= 60.5
+
+
+@pytest.mark.parametrize("verb", ["ask", "send", "publish", "gather"])
+async def test_a_turn_that_speaks_while_the_mesh_closes_is_left_to_the_next(verb: str) -> None:
+    """It has been woken, but its turn on the loop comes after the end: then it is cancelled, and does not fail."""
+    journal = MemoryJournal(SystemClock())
+    go = anyio.Event()
+
+    async def speaking(sender: Sender, text: str) -> str:
+        await go.wait()
+        arguments = {"publish": ("news", text), "gather": (["b"], text)}.get(verb, ("b", text))
+        await getattr(sender, verb)(*arguments)
+        return "spoken"
+
+    async with mesh(routed(a=speaking, b=echo), agents={"a": (), "b": ("news",)}, journal=journal) as engine:
+        await engine.send(Address("a", "s"), Message.user("hi"), sender="user")
+        await anyio.wait_all_tasks_blocked()
+        go.set()
+    (story,) = await journal.pending()
+    assert [entry.kind for entry in story] == [Kind.ACCEPTED, Kind.RELEASED]
