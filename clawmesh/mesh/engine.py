@@ -23,7 +23,6 @@ from clawmesh.config.model import MeshSettings
 from clawmesh.config.suggestion import did_you_mean
 from clawmesh.errors import (
     BusyError,
-    ClawmeshError,
     FailedError,
     LimitError,
     RingError,
@@ -73,7 +72,7 @@ class Engine:
         self.log = Log(means.journal, means.clock, means.warn)
         self.gate = Gate()
         self._route = means.route
-        self._warn = means.warn
+        self.warn = means.warn
         self._agents = agents
         self._followers: dict[str, list[str]] = {}
         for agent, topics in agents.items():
@@ -313,10 +312,6 @@ class Engine:
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
         self.log.note(Kind.RELEASED, delivery.envelope.id)
-
-    def skip(self, id: str, error: ClawmeshError) -> None:
-        """Say that an envelope stays where it is, because its record cannot be read."""
-        self._warn(f"{id} stays in the journal as it is: {error}")
 
     def bury(self, delivery: Delivery, reason: FailedError) -> None:
         """End an envelope that is not to be handled any more."""

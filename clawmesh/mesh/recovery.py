@@ -16,6 +16,7 @@ from clawmesh.mesh.envelope import Envelope
 from clawmesh.mesh.record import unpack_envelope
 
 TRIES = 3
+SHOWN = 3
 # How long a suspect has the process to itself, twice as long after each time that it was acquitted, up to LONGEST;
 # and how long all of them have together that were never acquitted. In seconds.
 ALONE = 0.2
@@ -35,8 +36,8 @@ class Receiver(Protocol):
     def acquit(self, delivery: Delivery) -> None:
         """Note that its tries so far do not count."""
 
-    def skip(self, id: str, error: ClawmeshError) -> None:
-        """Say that an envelope stays where it is, because its record cannot be read."""
+    def warn(self, text: str) -> None:
+        """Say what nobody else would."""
 
     def bury(self, delivery: Delivery, reason: FailedError) -> None:
         """End an envelope that is not to be handled any more."""
@@ -68,7 +69,7 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
         try:
             delivery = Delivery(_envelope(story, clock), story=story)
         except ClawmeshError as error:
-            receiver.skip(story[0].envelope, error)
+            receiver.warn(f"{story[0].envelope} stays in the journal as it is: {error}")
             continue
         count = tries(story)
         if count >= TRIES:
@@ -76,6 +77,9 @@ async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) ->
             continue
         receiver.resume(delivery)
         (suspects if count == TRIES - 1 else others).append(delivery)
+    if suspects:
+        ids = ", ".join([*(each.envelope.id for each in suspects[:SHOWN]), *(["…"] if len(suspects) > SHOWN else [])])
+        receiver.warn(f"in hand when the process ended, {TRIES - 1} times; tried once more: {ids}")
     # A session has at most one in hand, its oldest: that suspects go first changes no order.
     await _alone(suspects, clock, receiver)
     for delivery in others:

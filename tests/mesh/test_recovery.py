@@ -263,9 +263,11 @@ async def test_a_suspect_goes_first_and_alone() -> None:
         await anyio.wait_all_tasks_blocked()
         return answer("done")
 
-    async with mesh(handle, journal=journal) as engine:
+    warnings: list[str] = []
+    async with mesh(handle, journal=journal, warnings=warnings) as engine:
         await engine.drained()
     assert order == ["env_suspect", "env_first"]
+    assert warnings == ["in hand when the process ended, 2 times; tried once more: env_suspect"]
 
 
 async def test_a_suspect_that_does_not_end_the_process_is_acquitted() -> None:
@@ -404,7 +406,7 @@ async def test_a_clock_that_was_set_back_gives_no_more_time() -> None:
 
         def acquit(self, delivery: Delivery) -> None: ...
 
-        def skip(self, id: str, error: Exception) -> None: ...
+        def warn(self, text: str) -> None: ...
 
         def bury(self, delivery: Delivery, reason: FailedError) -> None: ...
 
