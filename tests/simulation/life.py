@@ -153,7 +153,8 @@ class Life:
             for story in await journal.reader.pending():
                 to, message = read_accepted(story[0].data).to, read_accepted(story[0].data).message
                 steps = sum(entry.kind is Kind.STEP for entry in story)
-                self._world.witness.own(self.number, to, read(message).name, steps)
+                if not self.dead:  # or the disk that it reads is not the one that the next life will find
+                    self._world.witness.own(self.number, to, read(message).name, steps)
             ids = Ids(clock, Random(self._world.random.getrandbits(64)))
             sessions = Sessions(journal, clock, self._world.settings, lambda _agent: 200, 10**15)
             roster = Roster(self._parts(sessions, ids))
