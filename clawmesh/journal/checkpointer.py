@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import apsw
@@ -13,7 +14,7 @@ from clawmesh.journal.store import Store
 PAGES = 1_000
 """Of the log since the last time, and it is time again: 4 MB."""
 PAGES_AT_MOST = 8_000
-"""Above this the writer itself brings in the rest, because only then does the log begin anew."""
+"""Above this the writer waits and itself brings in the rest, because only then does the log begin anew."""
 RETRY_SECONDS = 5.0
 
 
@@ -30,6 +31,8 @@ class Checkpointer:
         self._runner = runner
         self._seen = 0
         self._log = 0
+        self._brought = 0
+        self._one = threading.Lock()
 
     def start(self, failed: Callable[[BaseException], None]) -> None:
         if self._runner is not None:
@@ -39,12 +42,12 @@ class Checkpointer:
         """Hear, in the writer's thread, that the log has grown."""
         written = self._store.written
         if written < self._seen:
-            self._seen = 0  # the connection is a new one
+            self._seen = self._brought = 0  # the connection is a new one
         again = self._runner is None and self.trouble
         if written - self._seen < PAGES and not again:
             return
         self._seen = written
-        if self._runner is None or self._log > PAGES_AT_MOST:
+        if self._runner is None or max(self._log, written - self._brought) > PAGES_AT_MOST:
             self._attempt(aside=False)
         else:
             self._runner.wake()
@@ -66,9 +69,12 @@ class Checkpointer:
 
     def _attempt(self, *, aside: bool) -> None:
         try:
-            if aside and self._connection is None:
-                self._connection = self._store.another()
-            self._log = self._store.checkpoint(self._connection if aside else None)
+            with self._one:
+                if aside and self._connection is None:
+                    self._connection = self._store.another()
+                written = self._seen
+                self._log = self._store.checkpoint(self._connection if aside else None)
+                self._brought = written
             self.trouble = ""
         except PASSING as error:
             # Nothing is lost by it: the log has everything, and grows until the disk is well again.
