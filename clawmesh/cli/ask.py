@@ -8,11 +8,12 @@ import stat
 import sys
 from typing import Any
 
+import anyio
 from msgspec import to_builtins
 
 from clawmesh.cli.console import Console, fault
 from clawmesh.cli.loop import run
-from clawmesh.cli.opening import opened
+from clawmesh.cli.opening import compared, opened
 from clawmesh.cli.view import View
 from clawmesh.cluster.access import Access
 from clawmesh.errors import FailedError, UsageError
@@ -45,10 +46,13 @@ def ask(arguments: argparse.Namespace, console: Console) -> int:
 async def _ask(access: Access, arguments: argparse.Namespace, console: Console, message: Message) -> int:
     address = Address.parse(arguments.agent, session=access.ids.new("s"))
     view = View(console, quiet=arguments.quiet)
-    outcome = await access.ask(address, message, seconds=arguments.seconds, emit=view.piece)
+    with anyio.move_on_after(arguments.seconds):
+        await compared(access, address.session, arguments, console)
+    id = access.ids.new("env")
+    outcome = await access.ask(address, message, id=id, seconds=arguments.seconds, emit=view.piece)
     error = outcome.error or FailedError("no answer")
     if console.as_json:
-        console.json(described(address, outcome, view))
+        console.json({"id": id, **described(address, outcome, view)})
         if outcome.message is None:
             console.report(error)
         return 0 if outcome.message else error.exit_code

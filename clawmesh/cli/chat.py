@@ -11,7 +11,7 @@ import anyio
 
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import Interrupt, run
-from clawmesh.cli.opening import opened
+from clawmesh.cli.opening import compared, opened
 from clawmesh.cli.prompt import lines
 from clawmesh.cli.view import View
 from clawmesh.cluster.access import Access
@@ -45,6 +45,7 @@ def chat(arguments: argparse.Namespace, console: Console) -> int:
     async def main() -> int:
         history = locate(arguments.config, arguments.data, console.environ).data / "chat_history"
         async with opened(arguments, console) as access:
+            await compared(access, "", arguments, console)
             agents = (await access.status(""))["agents"]
             address = _first(agents, arguments.agent, access.ids.new("s"))
             await _Chat(access, console, agents, address).run(history)

@@ -51,3 +51,11 @@ def opened(arguments: argparse.Namespace, console: Console) -> AbstractAsyncCont
         return open_node(read(places, console), places, console.environ, console.error, place)
 
     return open_access(places.data, arguments.verb, here, console.error)
+
+
+async def compared(access: Access, session: str, arguments: argparse.Namespace, console: Console) -> None:
+    """Say so where the process that has the session runs with another configuration than the one of this command."""
+    places = locate(arguments.config, arguments.data, console.environ)
+    theirs = (await access.status(session))["config"]
+    if places.config is not None and theirs and theirs != str(places.config):
+        console.note(f"clawmesh: the mesh in {places.data} runs with {theirs}, not with {places.config}")

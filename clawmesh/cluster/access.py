@@ -67,24 +67,33 @@ class Access:
         self.failure: Exception | None = None
 
     async def ask(
-        self, to: Address, message: Message, *, seconds: float | None = None, emit: Emit | None = None
+        self, to: Address, message: Message, *, id: str = "", seconds: float | None = None, emit: Emit | None = None
     ) -> Outcome:
         """Deliver a message and return how it ended, whatever becomes of the process that has it meanwhile.
 
-        Pieces of the answer go to `emit` as they come.
+        Pieces of the answer go to `emit` as they come; `id` is the one to deliver it under, if it has one.
 
         Raises as `clawmesh.mesh.engine.Engine.ask` does, and HeldError where a process holds the data directory and
         does not answer, VersionError where it is another version.
         """
-        status = await self.status(to.session)
+        if seconds is None:
+            seconds = (await self.status(to.session))["deadline"]
         envelope = Envelope(
-            id=self.ids.new("env"),
+            id=id or self.ids.new("env"),
             sender="user",
             to=to,
             kind="ask",
             message=message,
-            deadline=self._clock.monotonic() + (status["deadline"] if seconds is None else seconds),
+            deadline=self._clock.monotonic() + seconds,
         )
+        try:
+            # Longer than the deadline, for whoever has the message says by itself that this has passed.
+            async with timeout_at(get_running_loop().time() + seconds + GRACE):
+                return await self._persist(envelope, emit)
+        except TimeoutError as error:
+            raise _overdue(envelope) from error
+
+    async def _persist(self, envelope: Envelope, emit: Emit | None) -> Outcome:
         heard = Heard(emit)
         again = False
         while True:
@@ -144,12 +153,8 @@ class Access:
         delivery = Delivery(envelope, emit)
         delivery.again = again
         await way.deliver(delivery)
-        left = envelope.deadline + GRACE - self._clock.monotonic()
         try:
-            async with timeout_at(get_running_loop().time() + left):
-                outcome = await delivery.waiter()
-        except TimeoutError as error:
-            raise _overdue(envelope) from error
+            outcome = await delivery.waiter()
         finally:
             way.abandon(delivery)
         if isinstance(outcome.error, JointError):

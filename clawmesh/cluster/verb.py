@@ -28,6 +28,7 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
             "version": VERSION,
             "pid": os.getpid(),
             "worker": worker,
+            "config": str(app.config.path or ""),
             "agents": {agent.name: agent.description for agent in app.config.agents.values()},
             "deadline": app.config.mesh.deadline,
             "under_way": engine.under_way,

@@ -68,6 +68,7 @@ def test_an_error_is_json_too(person: Person) -> None:
         "status": 0,
         "code": "",
     }
+    assert answer.pop("id").startswith("env_")
     assert answer == {"session": "busy/s", "error": fault, "tool_calls": []}
     limited = json.loads(person.run("--json", "ask", "short", "hi", code=3).stdout)
     assert limited["error"] == {"type": "LimitError", "message": "no answer after 1 model calls ([limits] steps)"}

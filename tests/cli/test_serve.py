@@ -267,7 +267,9 @@ def test_what_is_under_way_is_finished_before_the_end(duo: Person) -> None:
             os.kill(server.pid, signal.SIGTERM)
             terminal.expect("two three")
         assert [answer(process) for process in asked] == ["one two three\n", "one two three\n"]
-        assert server.wait() == ""
+        said = server.wait()
+    assert "told to end: no more is let in" in said
+    assert "left in the journal" not in said
 
 
 def test_a_second_signal_leaves_it_to_the_journal(duo: Person) -> None:
@@ -276,7 +278,7 @@ def test_a_second_signal_leaves_it_to_the_journal(duo: Person) -> None:
         # Not the same one twice: that might arrive as one.
         os.kill(server.pid, signal.SIGTERM)
         os.kill(server.pid, signal.SIGINT)
-        assert server.wait() == "clawmesh: 1 message left in the journal for the next start\n"
+        assert server.wait().endswith("\nclawmesh: 1 message left in the journal for the next start\n")
 
 
 HOG = """
@@ -317,3 +319,18 @@ def test_a_stopped_worker_goes_on_where_it_was(duo: Person) -> None:
         assert duo.run("ask", f"echo/{RIGHT}", "meanwhile").stdout == "You said: meanwhile\n"
         os.kill(first, signal.SIGCONT)
         assert answer(asked) == "one two three\n"
+
+
+def test_another_configuration_than_that_of_the_mesh_is_said(person: Person) -> None:
+    other = person.folder / "other.toml"
+    other.write_text((person.folder / "clawmesh.toml").read_text())
+    with serving(person):
+        assert person.run("ask", "echo/s", "hi").stderr == ""
+        told = person.run("--config", str(other), "ask", "echo/s", "hi").stderr
+    assert told.startswith("clawmesh: the mesh in ")
+    assert f"runs with {person.folder / 'clawmesh.toml'}, not with {other}\n" in told
+
+
+def test_an_answer_tells_the_id_that_why_wants(person: Person) -> None:
+    answered = person.json("ask", "echo/s", "hi")
+    assert person.json("why", answered["id"])["answer"]["parts"] == [{"type": "text", "text": answered["text"]}]
