@@ -22,6 +22,8 @@ tools = ["charge", "book", "look", "poison"]
 peers = ["*"]
 topics = ["news"]
 limits = {{ seconds = 60 }}
+# Longer than any session here: what it remembers is held against all that it answered.
+context = {{ history = 100000 }}
 
 [agents.ann]
 [agents.ben]
