@@ -108,7 +108,8 @@ class Service:
         return 0
 
     def _note(self, node: Node, text: str) -> None:
-        if busy := node.app.engine.under_way:
+        busy = node.app.engine.under_way
+        if busy and not self._console.as_json:
             self._console.note(f"clawmesh: {text.format(count(busy, 'message'))}")
 
 
