@@ -56,6 +56,11 @@ def tries(story: Story) -> int:
     return count
 
 
+def time_alone(story: Story) -> float:
+    """Return for how many seconds a suspect is alone: who was acquitted before may need longer to do its harm."""
+    return min(LONGEST, ALONE * 2.0 ** sum(entry.kind is Kind.RELEASED for entry in story))
+
+
 async def recover(pending: Sequence[Story], clock: Clock, receiver: Receiver) -> None:
     """Bring pending envelopes back, in their order.
 
@@ -96,10 +101,9 @@ def _envelope(story: Story, clock: Clock) -> Envelope:
 async def _alone(suspects: Sequence[Delivery], clock: Clock, receiver: Receiver) -> None:
     until = clock.monotonic() + ALL_ALONE
     for delivery in suspects:
-        acquitted = sum(entry.kind is Kind.RELEASED for entry in delivery.story)
-        seconds = min(LONGEST, ALONE * 2**acquitted)
-        # Who was acquitted before and is here again may need longer to do its harm; that is not at the others' cost.
-        until += seconds if acquitted else 0.0
+        seconds = time_alone(delivery.story)
+        # What goes beyond the usual is not at the others' cost.
+        until += seconds if seconds > ALONE else 0.0
         delivery.counted = clock.monotonic() < until
         receiver.release(delivery)
         if delivery.counted:

@@ -112,7 +112,7 @@ def test_the_death_of_the_supervisor_is_that_of_its_workers(tmp_path: Path) -> N
         team.until("^ready")
         team.process.kill()
         # What all of them write to is at its end when the last one is gone.
-        team.end()
+        assert team.end() == -signal.SIGKILL
 
 
 def test_a_second_signal_is_passed_on_and_a_third_one_kills(tmp_path: Path) -> None:

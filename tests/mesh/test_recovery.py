@@ -18,7 +18,7 @@ from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
 from clawmesh.mesh.record import Accepted, pack_envelope, unpack_outcome
-from clawmesh.mesh.recovery import TRIES, recover, tries
+from clawmesh.mesh.recovery import ALONE, LONGEST, TRIES, recover, time_alone, tries
 from clawmesh.mesh.sender import Sender
 from clawmesh.messages import Message, Piece, Report
 from tests.mesh.company import answer, ask, echo, mesh, routed, stuck
@@ -278,25 +278,12 @@ async def test_a_suspect_that_does_not_end_the_process_is_acquitted() -> None:
     assert tries(story) == 0
 
 
-async def test_a_suspect_that_comes_again_is_alone_for_longer() -> None:
+def test_a_suspect_that_comes_again_is_alone_for_longer() -> None:
     """One that needs a while to bring the process down would else be acquitted for ever."""
-    acquitted = [note(Kind.TAKEN, "env_1"), note(Kind.RELEASED, "env_1")] * 4
-    suspect = [accepted("env_1", "a/p"), *acquitted, note(Kind.TAKEN, "env_1"), note(Kind.TAKEN, "env_1")]
-    journal = journal_of(*suspect, accepted("env_2", "b/g"))
-    order: list[str] = []
-
-    async def slow(_sender: Sender, text: str) -> str:
-        await anyio.sleep(1)
-        order.append("suspect")
-        return ""
-
-    async def other(_sender: Sender, text: str) -> str:
-        order.append("other")
-        return ""
-
-    async with mesh(routed(a=slow, b=other), journal=journal) as engine:
-        await engine.drained()
-    assert order == ["suspect", "other"]
+    start, acquittal = accepted("e", "a/p"), [note(Kind.TAKEN, "e"), note(Kind.RELEASED, "e")]
+    times = [time_alone([start, *acquittal * number]) for number in range(9)]
+    assert times[:4] == [ALONE, 2 * ALONE, 4 * ALONE, 8 * ALONE]
+    assert times[-1] == LONGEST
 
 
 def test_tries_are_counted_from_the_last_progress() -> None:
