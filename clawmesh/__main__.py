@@ -30,8 +30,9 @@ def run() -> int:
     """
     import signal  # noqa: PLC0415 - here, not above: --version does without it
 
-    # The launcher has blocked it: nobody who is quick with Ctrl-C shall see the traceback of a half-made interpreter.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # The launcher has blocked the first: nobody who is quick with Ctrl-C shall see the traceback of a half-made
+    # interpreter. Whoever starts this while signals wait, as the bench does, has blocked them all.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     reopen()
     if getattr(sys, "frozen", False):
         from clawmesh import frozen  # noqa: PLC0415 - here, not above: --version does without it

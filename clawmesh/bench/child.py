@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from traceback import format_exception
 from typing import Any, TypeVar
 
@@ -15,6 +16,23 @@ from clawmesh.errors import ResourceError
 
 T = TypeVar("T")
 
+# What ends a command.
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let the signals that end a command wait until the block has been left.
+
+    Between the making of something and the `with` that would end it, a KeyboardInterrupt leaves it behind: make and
+    hand it to an exit stack within this block.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
 
 def apart(measure: Callable[[Advance], T], advance: Advance) -> T:
     """Call `measure` in a fork of this process and return what it returns; call it where no event loop runs yet.
@@ -22,7 +40,7 @@ def apart(measure: Callable[[Advance], T], advance: Advance) -> T:
     Raises:
         ResourceError: it failed, or its process ended before it was done.
     """
-    with _forked(measure) as pipe:
+    with forked(lambda pipe: _report(measure, pipe)) as pipe:
         done = False
         while not done:
             done, value = _hear(pipe)
@@ -37,7 +55,7 @@ def killed(work: Callable[[Advance], object], advance: Advance) -> None:
 
     Raises as `apart` does.
     """
-    with _forked(work) as pipe:
+    with forked(lambda pipe: _report(work, pipe)) as pipe:
         share = 0.0
         while share < 1:
             _, share = _hear(pipe)
@@ -45,18 +63,33 @@ def killed(work: Callable[[Advance], object], advance: Advance) -> None:
 
 
 @contextmanager
-def _forked(work: Callable[[Advance], object]) -> Iterator[Connection]:
+def forked(work: Callable[[Connection], object]) -> Iterator[Connection]:
+    """Call `work` in a fork of this process, which is killed with the block; each has one end of a pipe.
+
+    A process that dies closes its end. Ctrl-C is not for it but for this process.
+    """
     context = multiprocessing.get_context("fork")  # a frozen program has no interpreter that could be spawned
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(work, theirs))
-    process.start()
-    theirs.close()  # so that a process which dies ends the wait for its word
-    try:
+    ours, theirs = context.Pipe()
+    with ExitStack() as stack:
+        with undisturbed():
+            process = context.Process(target=_begin, args=(work, theirs))
+            process.start()
+            stack.callback(_end, process, ours)
+            theirs.close()
         yield ours
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+
+
+def _begin(work: Callable[[Connection], object], pipe: Connection) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    work(pipe)
+
+
+def _end(process: BaseProcess, pipe: Connection) -> None:
+    process.kill()
+    process.join()
+    pipe.close()
 
 
 def _hear(pipe: Connection) -> tuple[bool, Any]:
@@ -71,9 +104,7 @@ def _hear(pipe: Connection) -> tuple[bool, Any]:
     return word == "done", value
 
 
-def _work(work: Callable[[Advance], object], pipe: Connection) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them; they end us
+def _report(work: Callable[[Advance], object], pipe: Connection) -> None:
     try:
         pipe.send(("done", work(lambda share: pipe.send(("share", share)))))
     except Exception as error:  # noqa: BLE001 - raised again by those who wait for the figures

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import anyio
 
 from clawmesh.app import App, open_app
+from clawmesh.bench.child import undisturbed
 from clawmesh.bench.plugin import NAME, PLUGIN
 from clawmesh.config.load import parse
 from clawmesh.config.location import Places
@@ -23,10 +24,19 @@ T = TypeVar("T")
 
 
 @contextmanager
+def temporary() -> Iterator[Path]:
+    """Yield an empty folder that goes with the block, however the command ends."""
+    with ExitStack() as stack:
+        with undisturbed():
+            path = stack.enter_context(tempfile.TemporaryDirectory(prefix="clawmesh-bench-"))
+        yield Path(path)
+
+
+@contextmanager
 def folder() -> Iterator[Places]:
     """Yield an empty data directory with the agents and tools of the bench, trusted, beside it."""
-    with tempfile.TemporaryDirectory(prefix="clawmesh-bench-") as path:
-        places = Places(None, Path(path))
+    with temporary() as path:
+        places = Places(None, path)
         file = places.data / "plugins" / f"{NAME}.py"
         file.parent.mkdir(mode=0o700)
         file.write_text(PLUGIN, encoding="utf-8")

@@ -10,9 +10,7 @@ monotonic clock, which all processes of a machine share; so a client can say how
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import re
-import signal
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +24,7 @@ import anyio
 import httptools
 import msgspec
 
+from clawmesh.bench.child import forked
 from clawmesh.errors import ResourceError
 from clawmesh.runtime import loop_options, settle, tune
 
@@ -330,17 +329,8 @@ def provider(certificate: str = "", requests: Tally | None = None) -> Iterator[s
 
     `certificate` is a PEM file with the chain and key for TLS; `requests` counts what it is asked.
     """
-    context = multiprocessing.get_context("fork")  # a frozen program has no interpreter that could be spawned
-    ours, theirs = context.Pipe()
-    process = context.Process(target=run, args=(theirs, certificate, requests), daemon=True)
-    process.start()
-    theirs.close()  # so that a process which dies at once ends the wait for its port
-    try:
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{_port(ours)}/v1"
-    finally:
-        process.terminate()
-        process.join()
-        ours.close()
+    with forked(lambda pipe: run(pipe, certificate, requests)) as pipe:
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{_port(pipe)}/v1"
 
 
 def _port(pipe: Connection) -> int:
@@ -353,8 +343,6 @@ def _port(pipe: Connection) -> int:
 
 def run(port: Connection, certificate: str, requests: Tally | None) -> None:
     """Serve until terminated; the port's number goes into the pipe `port`."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever forked us may handle it in ways of its own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for them; they end us
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

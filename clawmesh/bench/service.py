@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from clawmesh.bench.child import undisturbed
 from clawmesh.bench.start import command
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import socket_of
@@ -29,11 +30,11 @@ def serving(places: Places, config: str) -> Iterator[subprocess.Popen[str]]:
     file = places.data / "clawmesh.toml"
     file.write_text(config, encoding="utf-8")
     words = [*command(), "serve", "--config", str(file), "--data", str(places.data), "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+    with ExitStack() as stack:
+        with undisturbed():
+            process = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+        yield process
 
 
 def ready(process: subprocess.Popen[str]) -> None:

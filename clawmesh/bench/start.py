@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import median
 
+from clawmesh.bench.fixture import temporary
 from clawmesh.bench.suite import Check, check
 from clawmesh.config.load import load
 from clawmesh.frozen import executable
@@ -77,8 +76,8 @@ def paired(ours: Sequence[str], theirs: Sequence[str] | None) -> tuple[float, fl
 def loading() -> float:
     """Return the seconds that ten thousand agents take from their file to checked values."""
     text = HEAD + "".join(AGENT.format(number=number, peer=(number + 1) % AGENTS) for number in range(AGENTS))
-    with tempfile.TemporaryDirectory(prefix="clawmesh-bench-") as folder:
-        path = Path(folder, "clawmesh.toml")
+    with temporary() as folder:
+        path = folder / "clawmesh.toml"
         path.write_text(text, encoding="utf-8")
         began = time.perf_counter()
         config = load(path, {})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 
 import pytest
 
-from clawmesh.bench.child import apart, killed
+from clawmesh.bench.child import apart, forked, killed, undisturbed
 from clawmesh.bench.provider import Tally
 from clawmesh.bench.suite import Advance
 from clawmesh.errors import ResourceError
@@ -61,3 +62,21 @@ def test_work_is_killed_when_it_says_so() -> None:
 
     killed(work, shares.append)
     assert (tally.count, shares) == (1, [1.0])
+
+
+def test_an_interrupt_waits_until_what_is_made_can_be_ended() -> None:
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            told.append("made")
+            stack.callback(told.append, "ended")
+        told.append("went on")
+    assert told == ["made", "ended"]
+
+
+def test_a_fork_can_be_terminated() -> None:
+    with forked(lambda pipe: (pipe.send(os.getpid()), signal.pause())) as pipe:
+        os.kill(pipe.recv(), signal.SIGTERM)
+        with pytest.raises(EOFError):
+            pipe.recv()
