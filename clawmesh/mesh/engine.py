@@ -357,7 +357,7 @@ class Engine:
                 # Whoever says this from inside is being cancelled: a failure would be recorded, and this is none.
                 raise CancelledError
             raise BusyError("the mesh is closed")
-        if any(address.agent == name for address in envelope.waiting):
+        if envelope.waiting and any(address.agent == name for address in envelope.waiting):
             ring = " → ".join([*(address.agent for address in envelope.waiting), name])
             raise RingError(f"{name} cannot be asked: it waits for this very answer ({ring})")
         if len(envelope.causes) >= self.settings.hops:
@@ -386,16 +386,15 @@ class Engine:
         mailbox.put(delivery, reserved=reserved)
         self._observers.accepted(delivery.envelope)
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery, scope: anyio.CancelScope) -> None:
         outcome = CLOSED
         delivery.taken = self.clock.now()
-        scope = delivery.scope = anyio.CancelScope()
         try:
-            if self.clock.monotonic() >= delivery.envelope.deadline:
-                scope.cancel()
+            if (now := self.clock.monotonic()) >= delivery.envelope.deadline:
+                outcome = interrupted(delivery.envelope, now)
             else:
-                with scope:
-                    outcome = await outcome_of(delivery, self._answer)
+                delivery.scope = scope
+                outcome = await outcome_of(delivery, self._answer)
         finally:
             delivery.scope = None
             if outcome is CLOSED and scope.cancel_called:
