@@ -8,6 +8,8 @@ from random import Random
 from clawmesh.clock import Clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+# Of each byte of a hash, five bits make a digit.
+_DIGIT_OF_BYTE = _ALPHABET.encode() * 8
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _TIME_DIGITS = 9
 _HASH_DIGITS = 12
@@ -43,8 +45,8 @@ def derive(parent: str, key: str) -> str:
 
     It begins as its parent's does, so that kin lie together in whatever is sorted by id, and ends in 60 bits of a hash.
     """
-    number = int.from_bytes(blake2b(f"{parent}\0{key}".encode(), digest_size=8).digest(), "big")
-    return kin(parent) + _digits(number, 5 * _HASH_DIGITS)
+    digest = blake2b(f"{parent}\0{key}".encode(), digest_size=_HASH_DIGITS).digest()
+    return kin(parent) + digest.translate(_DIGIT_OF_BYTE).decode()
 
 
 def _digits(number: int, bits: int) -> str:

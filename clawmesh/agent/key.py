@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from hashlib import sha256
 
 from msgspec import MsgspecError
-from msgspec.json import decode
+from msgspec.json import decode, encode
 
 from clawmesh.messages import ToolCall
 
@@ -28,12 +27,13 @@ class Keys:
         action = (call.name, _canonical(call.arguments))
         before = self._made[action]
         self._made[action] += 1
-        return sha256(json.dumps([self._turn, *action, before]).encode()).hexdigest()[:32]
+        text = "\0".join([self._turn, *action, str(before)])
+        return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _canonical(arguments: str) -> str:
     """Return JSON in one of its many spellings; what is no JSON stays as it is."""
     try:
-        return json.dumps(decode(arguments or "{}"), sort_keys=True)
+        return encode(decode(arguments or "{}"), order="deterministic").decode()
     except (MsgspecError, ValueError, RecursionError):
         return arguments
