@@ -20,6 +20,8 @@ def content(tool: str, output: Output) -> tuple[Text | Image, ...]:
     Raises:
         ToolError: it is neither text nor images, or the images are too many, too big, or no bytes.
     """
+    if type(output) is str and 0 < len(output) <= CHARACTERS:
+        return (Text(output),)
     parts = _parts(output)
     for wrong in (part for part in parts if not isinstance(part, Text | Image)):
         raise ToolError(f"{tool} returned {_named(wrong)}, expected text or images")

@@ -60,11 +60,17 @@ class Record:
         self._clock = clock
         self._envelope = envelope
         self._keys = Keys(envelope)
-        self._replies = deque(read_step(entry.data).reply for entry in story if entry.kind is Kind.STEP)
-        intents = [read_intent(entry.data) for entry in story if entry.kind is Kind.INTENT]
-        results = [read_result(entry.data) for entry in story if entry.kind is Kind.RESULT]
-        self._intended = {intent.key for intent in intents}
-        self._results = {result.key: result.result for result in results}
+        self._replies: deque[Reply] = deque()
+        self._intended: set[str] = set()
+        self._results: dict[str, ToolResult] = {}
+        for entry in story:
+            if entry.kind is Kind.STEP:
+                self._replies.append(read_step(entry.data).reply)
+            elif entry.kind is Kind.INTENT:
+                self._intended.add(read_intent(entry.data).key)
+            elif entry.kind is Kind.RESULT:
+                given = read_result(entry.data)
+                self._results[given.key] = given.result
 
     def next_reply(self) -> Reply | None:
         """Return the next reply that the model has given already, if there is one."""

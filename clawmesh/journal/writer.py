@@ -196,10 +196,9 @@ class Writer:
 
 def _require_text(item: Entry | Snapshot) -> None:
     """Refuse at once what UTF-8 cannot hold: later it would stop everything that waits with it."""
-    texts = (item.session,) if isinstance(item, Snapshot) else (item.session, item.key, item.envelope)
-    for text in texts:
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise StorageError(f"{text!r} cannot be written: it is no text ({error.reason})") from error
+    text = item.session if isinstance(item, Snapshot) else item.envelope + item.session + item.key
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise StorageError(f"{text!r} cannot be written: it is no text ({error.reason})") from error

@@ -148,7 +148,7 @@ class Sender:
 
     def _resolve(self, to: str) -> Address:
         agent = to.partition("/")[0]
-        if not any(fnmatchcase(agent, peer) for peer in self._peers):
+        if agent not in self._peers and not any(fnmatchcase(agent, peer) for peer in self._peers):
             known = ", ".join(self._peers) or "none"
             raise PeerError(f"{self._received.to.agent} may not talk to {agent!r}; its peers: {known}")
         return Address.parse(to) if "/" in to else self._address(agent)

@@ -66,7 +66,7 @@ def conclude(parts: Iterable[Part], ending: Ending, voice: Voice, ids: Ids) -> R
     a fresh one. A reply with calls asks for them to be made, whatever word the provider used.
     """
     given = tuple(parts)
-    whole = tuple(part for part in given if not _is_cut(part, ending.stop))
+    whole = tuple([part for part in given if not _is_cut(part, ending.stop)])
     named = tuple(_calls_with_ids(whole, ids))
     voice.finish(named)
     return Reply(
@@ -94,7 +94,7 @@ def as_object(arguments: str) -> msgspec.Raw | dict[str, str]:
 
 
 def _is_cut(part: Part, stop: Stop) -> bool:
-    if not isinstance(part, ToolCall) or is_object(part.arguments):
+    if type(part) is not ToolCall or is_object(part.arguments):
         return False
     return stop in CUTS or _is_open(part.arguments)
 

@@ -75,10 +75,15 @@ def _messages(provider: str, request: Request) -> Iterator[dict[str, Any]]:
 
 def _content(parts: Iterable[Part]) -> str | list[dict[str, Any]]:
     """Return text alone as a string, which every server takes, and text with images as blocks."""
-    shown = [part for part in parts if isinstance(part, Text | Image)]
-    if all(isinstance(part, Text) for part in shown):
-        return "".join(part.text for part in shown if isinstance(part, Text))
-    return [_block(part) for part in shown]
+    shown: list[Text | Image] = []
+    text: list[str] = []
+    for part in parts:
+        if isinstance(part, Text):
+            text.append(part.text)
+            shown.append(part)
+        elif isinstance(part, Image):
+            shown.append(part)
+    return "".join(text) if len(text) == len(shown) else [_block(part) for part in shown]
 
 
 def _block(part: Text | Image) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 
 import pytest
 
@@ -66,17 +67,26 @@ def test_work_is_killed_when_it_says_so() -> None:
 
 def test_an_interrupt_waits_until_what_is_made_can_be_ended() -> None:
     told: list[str] = []
-    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
-        with undisturbed():
-            os.kill(os.getpid(), signal.SIGINT)
-            told.append("made")
-            stack.callback(told.append, "ended")
-        told.append("went on")
+
+    def make() -> None:
+        with ExitStack() as stack:
+            with undisturbed():
+                os.kill(os.getpid(), signal.SIGINT)
+                told.append("made")
+                stack.callback(told.append, "ended")
+            told.append("went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        make()
     assert told == ["made", "ended"]
 
 
 def test_a_fork_can_be_terminated() -> None:
-    with forked(lambda pipe: (pipe.send(os.getpid()), signal.pause())) as pipe:
+    def work(pipe: Connection) -> None:
+        pipe.send(os.getpid())
+        signal.pause()
+
+    with forked(work) as pipe:
         os.kill(pipe.recv(), signal.SIGTERM)
         with pytest.raises(EOFError):
             pipe.recv()
