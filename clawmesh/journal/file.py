@@ -16,8 +16,10 @@ from clawmesh.journal.connection import connect_reading, connect_writing, ours, 
 from clawmesh.journal.soundness import require_sound
 
 
-def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS) -> None:
+def make_ready(path: Path, *, unclean: bool, written: bool = False, steps: Sequence[str] = schema.STEPS) -> None:
     """Bring the file into the state in which it can be written.
+
+    `written` says that there was something in it, `unclean` that its last process did not end in good order.
 
     Raises:
         StorageError: it is damaged, of a newer version, another program's, or cannot be written.
@@ -25,6 +27,8 @@ def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS
     prepare(path.parent)
     with ours(str(path)):
         if not path.exists() or not path.stat().st_size:
+            if written:
+                raise _lost(path)
             _create(path)
         elif unclean:
             _look_through(path)
@@ -35,6 +39,14 @@ def make_ready(path: Path, *, unclean: bool, steps: Sequence[str] = schema.STEPS
                 _back_up(connection, path, found)
             if found < len(steps):
                 schema.migrate(connection, found, steps)
+
+
+def _lost(path: Path) -> StorageError:
+    what = "is empty" if path.exists() else "is gone"
+    return StorageError(
+        f"the journal {path} {what}, and with it all that was written to it: put it back,"
+        f" or remove {path.name}.lock to begin anew"
+    )
 
 
 def _look_through(path: Path) -> None:

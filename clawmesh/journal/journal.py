@@ -61,7 +61,7 @@ async def open_journal(
     with ExitStack() as stack:
         await anyio.to_thread.run_sync(prepare, path.parent)
         lock = stack.enter_context(Lock(path))
-        await anyio.to_thread.run_sync(lambda: make_ready(path, unclean=lock.unclean))
+        await anyio.to_thread.run_sync(lambda: make_ready(path, unclean=lock.unclean, written=lock.written))
         store = Store(str(path), failpoints, lock.mark)
         stack.callback(store.close)
         with ours(str(path)):

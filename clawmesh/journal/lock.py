@@ -9,14 +9,14 @@ from types import TracebackType
 
 from clawmesh.errors import StorageError
 
-WRITTEN = b"written"
+WRITTEN, CLOSED = b"written", b"closed"
 
 
 class Lock:
     """Holds `PATH.lock` until the end of the block, or of the process.
 
     The file names the process, and says whether it has written. What still stands there when the next one takes the
-    lock tells that the last one wrote and did not end in good order.
+    lock tells that the last one wrote and did not end in good order, `unclean`, or that any did, `written`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,6 +24,7 @@ class Lock:
         self._descriptor = -1
         self._marked = False
         self.unclean = False
+        self.written = False
 
     def __enter__(self) -> Lock:
         """Take the lock.
@@ -35,9 +36,11 @@ class Lock:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.unclean = WRITTEN in os.pread(self._descriptor, 100, 0)
+                said = os.pread(self._descriptor, 100, 0)
+                self.unclean = WRITTEN in said
+                self.written = self.unclean or CLOSED in said
                 if not self.unclean:
-                    self._write(b"", sync=False)
+                    self._write(CLOSED if self.written else b"", sync=False)
             except BaseException:
                 os.close(self._descriptor)
                 raise
@@ -61,7 +64,7 @@ class Lock:
     def clear(self) -> None:
         """Note that everything is in good order."""
         if self._marked or self.unclean:
-            self._write(b"", sync=True)
+            self._write(CLOSED, sync=True)
             self._marked = self.unclean = False
 
     def _write(self, text: bytes, *, sync: bool) -> None:

@@ -67,7 +67,7 @@ def divided(folder: Path) -> int:
 @contextmanager
 def _held(path: Path) -> Iterator[apsw.Connection]:
     with Lock(path) as lock, ours(str(path)):
-        make_ready(path, unclean=lock.unclean)
+        make_ready(path, unclean=lock.unclean, written=lock.written)
         connection = connect_writing(str(path))
         try:
             heads = Heads()
@@ -114,7 +114,8 @@ def _move(connection: apsw.Connection, target: Path, sessions: Sequence[str], fa
 
 
 def _remove(path: Path) -> None:
-    for suffix in ("-wal", "-shm", "", ".lock"):
+    # The lock says that there is a journal, so it goes before that.
+    for suffix in ("-wal", "-shm", ".lock", ""):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 

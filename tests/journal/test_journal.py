@@ -197,6 +197,23 @@ async def filled(path: Path) -> None:
             journal.append(accepted(str(number)))
 
 
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_file_that_somebody_emptied_is_not_taken_for_a_new_one(tmp_path: Path, gone: bool) -> None:
+    path = tmp_path / "0.db"
+    async with opened(path) as journal:
+        await journal.durable(journal.append(accepted("a")))
+    kept = path.read_bytes()
+    path.unlink() if gone else os.truncate(path, 0)
+    said = rf"0\.db is {'gone' if gone else 'empty'}, .* put it back, or remove 0\.db\.lock to begin anew"
+    for _ in range(2):
+        with pytest.raises(StorageError, match=said):
+            async with opened(path):
+                pass
+    path.write_bytes(kept)
+    async with opened(path) as journal:
+        assert await journal.reader.pending() == [[accepted("a")]]
+
+
 @pytest.mark.parametrize("damage", ["zeros", "truncated"])
 async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "0.db"
