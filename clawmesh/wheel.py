@@ -1,4 +1,4 @@
-"""One coarse clock for all deadlines of a transport: arming a deadline is a dictionary entry, not a timer."""
+"""One coarse clock for many deadlines: arming a deadline is a dictionary entry, not a timer."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ IGNORED = {"__pycache__", "cache", "dist", "venv", "work", "node_modules"}
 # A file imports from the lines above its own and from its own folder. `clawmesh` is the package itself.
 LAYERS = (
     "version errors secret clock",
-    "ids messages frozen runtime telemetry failpoint machine",
+    "ids messages frozen runtime telemetry failpoint machine wheel",
     "config codec http",
     "abc",
-    "provider hookspecs mesh journal",
+    "provider hookspecs mesh journal server",
     "clawmesh",
     "agent memory guard",
     "plugin",

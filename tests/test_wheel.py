@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from clawmesh.http.wheel import TICK, Wheel
+from clawmesh.wheel import TICK, Wheel
 
 
 class Clock:

@@ -24,7 +24,7 @@ from clawmesh.http.limits import Deadlines
 from clawmesh.http.target import BODYLESS, write_fields
 from clawmesh.http.transport import Transport, repeatable
 from clawmesh.http.url import PORTS, Origin
-from clawmesh.http.wheel import NEVER
+from clawmesh.wheel import NEVER
 
 HIGH, LOW = 256 * 1024, 64 * 1024
 

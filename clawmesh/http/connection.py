@@ -14,7 +14,7 @@ from clawmesh.http.exchange import Exchange
 from clawmesh.http.headers import Headers
 from clawmesh.http.limits import Bounds
 from clawmesh.http.url import Origin
-from clawmesh.http.wheel import Wheel
+from clawmesh.wheel import Wheel
 
 MARGIN = 1.0  # seconds: the server counts its keep-alive time from the last byte sent, we from its arrival
 

@@ -10,7 +10,7 @@ from clawmesh.http.connection import Connection
 from clawmesh.http.dial import Dialer
 from clawmesh.http.limits import Bounds
 from clawmesh.http.url import Origin
-from clawmesh.http.wheel import Wheel
+from clawmesh.wheel import Wheel
 
 
 class Waiter:

@@ -22,7 +22,7 @@ from clawmesh.http.proxy import Proxies
 from clawmesh.http.target import BODYLESS, Target
 from clawmesh.http.tls import TLS, Identity
 from clawmesh.http.url import Origin
-from clawmesh.http.wheel import NEVER, Wheel
+from clawmesh.wheel import NEVER, Wheel
 
 if TYPE_CHECKING:
     from clawmesh.http.detour import Detour

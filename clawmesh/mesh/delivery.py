@@ -65,7 +65,7 @@ class Delivery:
         self._waiters: list[Future[Outcome]] = []
 
     def check(self, now: float) -> float:
-        """Act on the deadline if it has passed; see `clawmesh.http.wheel.Timed`."""
+        """Act on the deadline if it has passed; see `clawmesh.wheel.Timed`."""
         if self.outcome is not None:
             return 0.0
         if now < self.envelope.deadline:

@@ -29,7 +29,6 @@ from clawmesh.errors import (
     StorageError,
     UsageError,
 )
-from clawmesh.http.wheel import Wheel
 from clawmesh.ids import Ids
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
@@ -46,6 +45,7 @@ from clawmesh.mesh.register import Register
 from clawmesh.mesh.route import Route, here
 from clawmesh.mesh.wait import Waits
 from clawmesh.messages import Emit, Message, Report
+from clawmesh.wheel import Wheel
 
 Handler: TypeAlias = Callable[["Engine", Delivery], Awaitable[tuple[Message, Report]]]
 

@@ -15,7 +15,7 @@ from clawmesh.http.dns import Address
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.target import Target
 from clawmesh.http.transport import Transport, open_transport
-from clawmesh.http.wheel import NEVER
+from clawmesh.wheel import NEVER
 from tests.http.peer import OK, Peer, Recorder, Talk, repeats, serve
 
 pytestmark = pytest.mark.anyio

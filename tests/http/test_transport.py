@@ -10,7 +10,7 @@ from clawmesh.http.dns import Address
 from clawmesh.http.limits import Bounds, Deadlines
 from clawmesh.http.target import Target
 from clawmesh.http.transport import Transport, open_transport, repeatable
-from clawmesh.http.wheel import NEVER
+from clawmesh.wheel import NEVER
 from tests.http.peer import OK, Recorder, Talk, repeats, serve
 
 pytestmark = pytest.mark.anyio
