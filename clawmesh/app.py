@@ -163,7 +163,8 @@ def load_plugins(config: Config, places: Places, warn: Callable[[str], None]) ->
     """Load the bundled plugins and the trusted ones of the user.
 
     Raises:
-        PluginError: a plugins folder or the list of what is trusted cannot be read.
+        PluginError: a plugins folder cannot be read, or the list of what is trusted is damaged.
+        StorageError: that list cannot be read, or others could have written it.
     """
     folders = Folders.of(places.data, config.path, config.plugins.folder)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,7 +10,8 @@ import tomli
 import tomli_w
 from msgspec import Struct
 
-from clawmesh.errors import PluginError, StorageError
+from clawmesh.config.private import locked, read_private, replace
+from clawmesh.errors import PluginError
 from clawmesh.plugin.source import Snapshot, Source
 
 Standing: TypeAlias = Literal["trusted", "untrusted", "changed"]
@@ -31,20 +28,14 @@ class Trust(Struct, frozen=True):
         """Read the file; one that is not there trusts nothing.
 
         Raises:
-            PluginError: it cannot be understood, or others could have written it.
+            PluginError: it cannot be understood.
+            StorageError: it cannot be read, or others could have written it.
         """
         try:
-            with file.open("rb") as stream:
-                _check(file, os.fstat(stream.fileno()), "600")
-                # Who can write to the folder can put another file in its place.
-                _check(file.parent, file.parent.stat(), "700")
-                table = tomli.load(stream)
-        except FileNotFoundError:
-            return cls(file, {})
+            content = read_private(file)
+            table = {} if content is None else tomli.loads(content.decode())
         except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
             raise _damaged(file, str(error)) from error
-        except OSError as error:
-            raise StorageError(f"{file}: cannot be read: {error.strerror}") from error
         digests = table.get("sha256", {})
         if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
             raise _damaged(file, "sha256 must map paths to hashes")
@@ -66,46 +57,11 @@ class Trust(Struct, frozen=True):
         return self._change(lambda digests: {path: digests[path] for path in digests if path != str(source.path)})
 
     def _change(self, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Trust:
-        try:
-            with _locked(self.file):
-                changed = Trust(self.file, change(Trust.open(self.file).digests))
-                _replace(self.file, tomli_w.dumps({"sha256": changed.digests}))
-        except OSError as error:
-            raise StorageError(f"{self.file}: cannot be written: {error.strerror}") from error
+        with locked(self.file):
+            changed = Trust(self.file, change(Trust.open(self.file).digests))
+            replace(self.file, tomli_w.dumps({"sha256": changed.digests}).encode())
         return changed
-
-
-def _check(path: Path, status: os.stat_result, wanted: str) -> None:
-    if status.st_mode & 0o022:
-        mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        raise PluginError(f"{path}: can be written by others (mode {mode}); check it, then chmod {wanted} it")
-    if status.st_uid not in (0, os.geteuid()):
-        raise PluginError(f"{path}: belongs to another user (uid {status.st_uid}); nothing that it says is trusted")
 
 
 def _damaged(file: Path, reason: str) -> PluginError:
     return PluginError(f"{file}: is damaged: {reason}; remove it and trust your plugins again")
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold the lock under which the file is read, changed and replaced."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write the file whole or not at all."""
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(descriptor)
-    os.replace(draft, file)

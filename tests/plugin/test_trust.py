@@ -41,7 +41,7 @@ def test_a_folder_that_others_can_write_trusts_nothing(tmp_path: Path) -> None:
     file = tmp_path / "data" / "trust.toml"
     Trust.open(file).add(SOURCE, SNAPSHOT)
     file.parent.chmod(0o777)
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(StorageError) as caught:
         Trust.open(file)
     assert str(caught.value) == f"{file.parent}: can be written by others (mode 0777); check it, then chmod 700 it"
 
@@ -50,7 +50,7 @@ def test_a_file_that_others_can_write_trusts_nothing(tmp_path: Path) -> None:
     file = tmp_path / "trust.toml"
     Trust.open(file).add(SOURCE, SNAPSHOT)
     file.chmod(0o660)
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(StorageError) as caught:
         Trust.open(file)
     assert str(caught.value) == f"{file}: can be written by others (mode 0660); check it, then chmod 600 it"
 
