@@ -17,6 +17,8 @@ from clawmesh.messages import Message, ToolResult
 def exchange(story: Story) -> list[Message]:
     """Return the messages that the turn added to its session's transcript; none where it came to no answer.
 
+    One whose caller brought the history was in no session, and its messages are returned all the same.
+
     Raises:
         StorageError: an entry cannot be read.
     """
@@ -28,6 +30,12 @@ def exchange(story: Story) -> list[Message]:
     return messages if ended.message.calls else [*messages, ended.message]
 
 
+def remembered(story: Story) -> bool:
+    """Whether the turn was one of its session: its caller did not bring the history. Raises as `exchange` does."""
+    wishes = read_accepted(story[0].data).wishes
+    return wishes is None or wishes.history is None
+
+
 def _steps(story: Story) -> Iterator[Message]:
     keys = Keys(story[0].envelope)
     results = [read_result(entry.data) for entry in story if entry.kind is Kind.RESULT]
@@ -36,8 +44,8 @@ def _steps(story: Story) -> Iterator[Message]:
         if entry.kind is Kind.STEP:
             step = read_step(entry.data)
             yield step.reply.message
-            if step.reply.message.calls:
-                yield Message("tool", _results(step, keys, known))
+            if given := _results(step, keys, known):
+                yield Message("tool", given)
             if step.repair:
                 yield Message.user(step.repair)
 
@@ -45,4 +53,5 @@ def _steps(story: Story) -> Iterator[Message]:
 def _results(step: Step, keys: Keys, known: dict[str, ToolResult]) -> tuple[ToolResult, ...]:
     if step.reply.stop not in RUNNING:
         return not_run(step.reply)
-    return tuple(known.get(keys.key(call)) or failed(call, "no result is known") for call in step.reply.message.calls)
+    own = [call for call in step.reply.message.calls if call.id not in step.handed]
+    return tuple(known.get(keys.key(call)) or failed(call, "no result is known") for call in own)

@@ -24,11 +24,15 @@ UNKNOWN = (
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """A model call after which the turn went on; `seconds` is how long it took, `repair` what it was told then."""
+    """A model call after which the turn went on; `seconds` is how long it took, `repair` what it was told then.
+
+    `handed` are the ids of calls that are for the caller to make: with them the turn has ended.
+    """
 
     reply: Reply
     seconds: float = 0.0
     repair: str = ""
+    handed: tuple[str, ...] = ()
 
 
 class Intent(Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from clawmesh.agent.hooks import Hooks
 from clawmesh.agent.record import Record, read_step
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox
-from clawmesh.agent.turn import Mind, Turn
+from clawmesh.agent.turn import NONE, Mind, Turn
 from clawmesh.config.model import AgentConfig
 from clawmesh.errors import ReplyError, UsageError
 from clawmesh.journal.memory import MemoryJournal
@@ -62,7 +62,8 @@ async def replay(story: Story, config: AgentConfig, context: Context) -> Replaye
     results = [entry for entry in story if entry.kind is Kind.RESULT]
     clock = context.services.clock
     record = Record(MemoryJournal(clock), clock, story[0].envelope, results)
-    turn = Turn(mind, context, (), read_accepted(story[0].data).message, record)
+    accepted = read_accepted(story[0].data)
+    turn = Turn(mind, context, (), accepted.message, record, accepted.wishes or NONE)
     _, report = await turn.run()
     return Replayed(turn.exchange, report, _difference(before, turn.exchange))
 

@@ -19,7 +19,7 @@ from clawmesh.agent.record import Record
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.session import Sessions
 from clawmesh.agent.toolbox import Toolbox, ToolHooks
-from clawmesh.agent.turn import Mind, ModelHooks, Turn
+from clawmesh.agent.turn import NONE, Mind, ModelHooks, Turn
 from clawmesh.codec import whole
 from clawmesh.config.model import AgentConfig
 from clawmesh.config.pattern import Names
@@ -74,8 +74,11 @@ class Roster:
         if coded := self._parts.coded.get(config.name):
             return _answer(config.name, await coded(context, envelope.message)), Report()
         record = Record(engine.log.journal, self._parts.services.clock, envelope.id, delivery.story)
+        mind, wishes = self.mind(config.name), envelope.wishes or NONE
+        if wishes.history is not None:
+            return await Turn(mind, context, wishes.history, envelope.message, record, wishes).run()
         transcript = await self.sessions.wake(envelope.to)
-        turn = Turn(self.mind(config.name), context, transcript.messages, envelope.message, record)
+        turn = Turn(mind, context, transcript.messages, envelope.message, record, wishes)
         result = await turn.run()
         # Only a turn that came to its answer is remembered: half of one would leave calls without results.
         self.sessions.add(envelope.to, turn.exchange)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import anyio
 
 from clawmesh.abc.journal import Journal, Snapshot
-from clawmesh.agent.exchange import exchange
+from clawmesh.agent.exchange import exchange, remembered
 from clawmesh.agent.transcript import Transcript
 from clawmesh.clock import Clock
 from clawmesh.config.model import MeshSettings
@@ -134,7 +134,7 @@ class Sessions:
             transcript.restore(woken.snapshot.data)
         unsaved = 0
         for story in woken.tail:
-            if messages := exchange(story):
+            if remembered(story) and (messages := exchange(story)):
                 transcript.extend(messages)
                 unsaved += 1
         return Session(transcript, 0.0, unsaved)

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from clawmesh.abc.backend import Backend, Reply, Request, Stop
 from clawmesh.abc.context import Context
+from clawmesh.agent.history import settled, unsettled
 from clawmesh.agent.record import Record, Step
 from clawmesh.agent.schema import Schema
 from clawmesh.agent.toolbox import Toolbox, failed
 from clawmesh.codec import whole
 from clawmesh.config.model import AgentConfig
-from clawmesh.errors import LimitError, ReplyError
+from clawmesh.errors import LimitError, ReplyError, UsageError
+from clawmesh.mesh.envelope import Wishes
 from clawmesh.messages import Message, Part, Piece, Reasoning, Report, Text, ToolCall, ToolResult, Usage
 
 REPAIRS = 2
@@ -30,6 +32,7 @@ CUTS: Mapping[Stop, str] = {
 }
 # Of those only a length leaves something to go on with.
 FINAL: frozenset[Stop] = frozenset(CUTS) - {"length"}
+NONE = Wishes()
 
 
 class ModelHooks(Protocol):
@@ -57,14 +60,27 @@ class Turn:
     """From a message to its answer; `exchange` is what there is to add to the transcript.
 
     What `record` holds from before a crash is not done again: neither model calls nor tools.
+
+    Raises:
+        UsageError: the caller's tools or schema are such that there can be no answer.
     """
 
     def __init__(
-        self, mind: Mind, context: Context, history: Sequence[Message], message: Message, record: Record
+        self,
+        mind: Mind,
+        context: Context,
+        history: Sequence[Message],
+        message: Message,
+        record: Record,
+        wishes: Wishes = NONE,
     ) -> None:
         self._mind = mind
         self._context = context
-        self._history = tuple(history)
+        self._wishes = wishes
+        self._schema = _schema(wishes) or mind.schema
+        self._theirs = _theirs(wishes, mind.toolbox)
+        before = (*history, message)
+        self._before = settled(before) if unsettled(history) or wishes.history else before
         self._usage = Usage()
         self._steps = 0
         self._calls = 0
@@ -119,7 +135,7 @@ class Turn:
     def _keep(self, reply: Reply, repair: str = "") -> None:
         """Write down a reply after which the turn goes on, unless it is from there."""
         if self._took is not None:
-            self._record.replied(Step(reply, self._took, repair))
+            self._record.replied(Step(reply, self._took, repair, self._handed(reply)))
             self._took = None
 
     def _pass_on(self, piece: Piece) -> None:
@@ -156,17 +172,22 @@ class Turn:
         if reply.message.calls:
             self._keep(reply)
             await self._answer_calls(reply)
+            if self._handed(reply):
+                return True
             if reply.stop not in FINAL:
                 return False
         elif reply.stop == "pause":
             self._keep(reply)
             return False
-        return self._mind.schema is None or reply.stop == "refusal" or self._satisfied(self._mind.schema, reply)
+        return self._schema is None or reply.stop == "refusal" or self._satisfied(self._schema, reply)
 
     async def _answer_calls(self, reply: Reply) -> None:
         """Give every call a result, without which the next request is invalid; run those that the model has meant."""
-        calls = reply.message.calls
+        handed = self._handed(reply)
+        calls = tuple([call for call in reply.message.calls if call.id not in handed])
         self._calls += len(calls)
+        if not calls:
+            return
         if reply.stop in RUNNING:
             results = await self._mind.toolbox.run(self._context, calls, self._record)
         else:
@@ -174,6 +195,12 @@ class Turn:
             for result in results:
                 self._context.emit(result)
         self.exchange.append(Message("tool", results))
+
+    def _handed(self, reply: Reply) -> tuple[str, ...]:
+        """Return the ids of calls that are for the caller to make."""
+        if not self._theirs or reply.stop not in RUNNING:
+            return ()
+        return tuple([call.id for call in reply.message.calls if call.name in self._theirs])
 
     def _satisfied(self, schema: Schema, reply: Reply) -> bool:
         faults = schema.faults_in(reply.message.text)
@@ -188,17 +215,20 @@ class Turn:
         return False
 
     def _request(self, seconds: float) -> Request:
-        config = self._mind.config
+        config, wishes = self._mind.config, self._wishes
         return Request(
             model=config.model,
-            messages=(*self._history, *self.exchange),
-            instructions=config.instructions,
-            tools=self._mind.toolbox.specs,
-            output_schema=config.output_schema,
-            max_tokens=config.max_tokens,
-            temperature=config.temperature,
-            top_p=config.top_p,
-            reasoning=config.reasoning,
+            messages=(*self._before, *self.exchange[1:]),
+            instructions="\n\n".join(filter(None, (config.instructions, wishes.instructions))),
+            tools=(*self._mind.toolbox.specs, *wishes.tools),
+            tool_choice=wishes.tool_choice if self._steps == 0 else "auto",
+            parallel_tools=wishes.parallel_tools,
+            output_schema=wishes.output_schema or config.output_schema,
+            max_tokens=wishes.max_tokens or config.max_tokens,
+            temperature=config.temperature if wishes.temperature is None else wishes.temperature,
+            top_p=config.top_p if wishes.top_p is None else wishes.top_p,
+            reasoning=wishes.reasoning or config.reasoning,
+            stop=wishes.stop,
             session=self._context.address,
             seconds=seconds,
         )
@@ -213,6 +243,23 @@ class Turn:
             backend=reply.backend,
             model=reply.model,
         )
+
+
+def _schema(wishes: Wishes) -> Schema | None:
+    if wishes.output_schema is None:
+        return None
+    schema = Schema(wishes.output_schema)
+    if schema.flaw:
+        raise UsageError(f"the schema of the answer is no JSON Schema: {schema.flaw}")
+    return schema
+
+
+def _theirs(wishes: Wishes, toolbox: Toolbox) -> frozenset[str]:
+    """Return the names of the caller's tools."""
+    theirs = frozenset(tool.name for tool in wishes.tools)
+    for taken in theirs.intersection(tool.name for tool in toolbox.specs):
+        raise UsageError(f'the agent has a tool "{taken}" of its own: call yours by another name')
+    return theirs
 
 
 def not_run(reply: Reply) -> tuple[ToolResult, ...]:

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clawmesh.abc.journal import Journal, Kind
 from clawmesh.clock import Clock
@@ -33,7 +34,7 @@ from clawmesh.ids import Ids
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.ending import CLOSED, expire, interrupted
-from clawmesh.mesh.envelope import Ending, Envelope, Outcome
+from clawmesh.mesh.envelope import Ending, Envelope, Outcome, Wishes
 from clawmesh.mesh.gate import Gate
 from clawmesh.mesh.handling import outcome_of
 from clawmesh.mesh.log import Log
@@ -125,6 +126,7 @@ class Engine:
         seconds: float | None = None,
         emit: Emit | None = None,
         key: str = "",
+        wishes: Wishes | None = None,
     ) -> Outcome:
         """Deliver a message from outside and return how it ended, once that is on disk.
 
@@ -136,7 +138,7 @@ class Engine:
             BusyError: the mesh lets nothing in at present.
             StorageError: the journal cannot be written.
         """
-        envelope = self._from_outside("ask", to, message, sender, seconds, key)
+        envelope = replace(self._from_outside("ask", to, message, sender, seconds, key), wishes=wishes)
         delivery = await self.receive(envelope, emit)
         return await self.settled(delivery, emit)
 

@@ -25,7 +25,7 @@ from clawmesh.errors import (
     UsageError,
 )
 from clawmesh.mesh.address import Address
-from clawmesh.mesh.envelope import Ending, Envelope, Outcome
+from clawmesh.mesh.envelope import Ending, Envelope, Outcome, Wishes
 from clawmesh.messages import Message, Report
 
 
@@ -41,6 +41,7 @@ class Accepted(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     causes: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     key: str = ""
+    wishes: Wishes | None = None
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):
@@ -82,6 +83,7 @@ def pack_envelope(envelope: Envelope, clock: Clock) -> bytes:
             causes=envelope.causes,
             waiting=tuple(map(str, envelope.waiting)),
             key=envelope.key,
+            wishes=envelope.wishes,
         )
     )
 
@@ -101,6 +103,7 @@ def unpack_envelope(data: bytes, clock: Clock) -> Envelope:
         causes=kept.causes,
         waiting=tuple(map(Address.parse, kept.waiting)),
         key=kept.key,
+        wishes=kept.wishes,
     )
 
 
