@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from msgspec import to_builtins
-
+from clawmesh.agent.case import reason
 from clawmesh.agent.story import PENDING, Account, Call, Rest, Step
 from clawmesh.cli.console import Console
 from clawmesh.cli.phrase import ago, count, cut, moment, span, tokens
 from clawmesh.cli.view import named
-from clawmesh.mesh.record import Fault
 from clawmesh.messages import Usage
 
 TEXT = 400
 LINE = 80
 STATES = {"answered": "green", "failed": "red", "refused": "red", "expired": "red", "dead": "red", PENDING: "yellow"}
 SPOKEN = {"ask": "asked", "send": "told"}
-
-
-def facts(account: Account) -> dict[str, Any]:
-    """Return an account as `--json` shows it: all of it; times are in seconds since 1970, durations in seconds."""
-    envelope, outcome = account.envelope, account.outcome
-    return {
-        "id": account.id,
-        "from": envelope.sender,
-        "to": envelope.to,
-        "kind": envelope.kind,
-        "state": account.state,
-        "text": envelope.message.text,
-        "message": to_builtins(envelope.message),
-        "key": envelope.key or None,
-        "causes": envelope.causes,
-        "waiting": envelope.waiting,
-        "accepted": account.accepted,
-        "deadline": envelope.deadline,
-        "ended": account.ended or None,
-        "waited": account.waited,
-        "took": account.took,
-        "resumed": account.resumed,
-        "usage": to_builtins(account.usage),
-        "steps": to_builtins(account.steps),
-        "answer": to_builtins(outcome.message) if outcome else None,
-        "error": {"type": error.type, "message": _reason(error)} if outcome and (error := outcome.error) else None,
-        "rests": to_builtins(account.rests),
-    }
 
 
 def show(account: Account, waits: str, console: Console, *, together: Usage | None = None) -> None:
@@ -76,14 +45,9 @@ def _said(account: Account) -> Iterator[tuple[str, str]]:
     if account.outcome and account.outcome.message:
         yield "answer", account.outcome.message.text
     if account.outcome and (error := account.outcome.error):
-        yield "reason", f"{error.type}: {_reason(error)}"
+        yield "reason", f"{error.type}: {reason(error)}"
         for note in error.notes:
             yield "", note
-
-
-def _reason(error: Fault) -> str:
-    backend = error.failure.backend if error.failure else ""
-    return f"{backend}: {error.text}" if backend else error.text
 
 
 def _times(account: Account, waits: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from clawmesh.agent.case import facts
 from clawmesh.agent.story import Account, read
 from clawmesh.cli import account as accounts
 from clawmesh.cli.archive import archived
@@ -55,7 +56,7 @@ def show(arguments: argparse.Namespace, console: Console) -> int:
         (letter,) = _chosen(archive, [arguments.id])
         account = _account(archive, letter)
     if console.as_json:
-        console.json(accounts.facts(account))
+        console.json(facts(account))
         return 0
     accounts.show(account, "", console)
     console.print(f"\n{console.clean(account.envelope.message.text)}")

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
+from msgspec.structs import replace
 
-from clawmesh.agent.story import PENDING, Account, awaited, read, read_all
+from clawmesh.agent.case import Case, examine, facts
+from clawmesh.agent.story import Account, read_all
 from clawmesh.cli import tree
-from clawmesh.cli.account import STATES, facts, show, used
+from clawmesh.cli.account import STATES, show, used
 from clawmesh.cli.archive import archived
 from clawmesh.cli.console import Console
 from clawmesh.cli.identity import identify
@@ -30,14 +32,6 @@ NEWEST = 20
 LINE = 60
 
 
-class Case(Struct, frozen=True):
-    """A message with all that goes back to the same one, itself included."""
-
-    account: Account
-    kin: tuple[Account, ...]
-    waits: str
-
-
 def why(arguments: argparse.Namespace, console: Console) -> int:
     """Tell the story of one envelope, or of the newest ones of a session."""
     places = locate(arguments.config, arguments.data, console.environ)
@@ -50,18 +44,11 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _case(archive: Archive, id: str, data: Path) -> Case:
-    account = read(archive.story(id))
-    # A cause may have so many kin that not all of them are read; those before it always are.
-    causes = [archive.story(cause) for cause in account.envelope.causes]
-    known = {each.id: each for each in read_all([*archive.kin(id), *causes]) if each.root == account.root}
-    known[id] = account
-    waits = ""
-    if account.state == PENDING:
-        pending = [each for each in read_all(archive.session(account.envelope.to)) if each.state == PENDING]
-        waits = awaited(account, known.values(), pending)
-        if not _runs(data):
-            waits = f"a process that goes on with it, such as 'clawmesh serve'; then for {waits}"
-    return Case(account, tuple(known.values()), waits)
+    case = examine(archive, id)
+    assert case is not None  # it was found there a moment ago
+    if case.waits and not _runs(data):
+        return replace(case, waits=f"a process that goes on with it, such as 'clawmesh serve'; then for {case.waits}")
+    return case
 
 
 def _runs(data: Path) -> bool:
