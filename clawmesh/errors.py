@@ -2,7 +2,8 @@
 
 ClawmeshError
 ├── ConfigError               the configuration is wrong; carries every problem found
-├── UsageError                the command line or an API call asks for something that is not there
+├── UsageError                the command line or an API call asks for something that cannot be meant
+│   └── UnknownError          it names something that is not there
 ├── PluginError               a plugin file cannot be loaded, trusted or installed
 ├── StorageError              the disk, the data directory or the journal refuses
 │   └── HeldError             another process holds the data directory
@@ -88,6 +89,10 @@ class UsageError(ClawmeshError):
     """The caller asks for something that does not exist or cannot be meant."""
 
     exit_code = 2
+
+
+class UnknownError(UsageError):
+    """The caller names something that is not there."""
 
 
 class PluginError(ClawmeshError):

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 from msgspec import Struct
 
 from clawmesh.app import App, Seat, open_app
 from clawmesh.clock import SystemClock
-from clawmesh.cluster.door import Door, Verb, open_door
+from clawmesh.cluster.door import Door, Verb, named, open_door
 from clawmesh.cluster.hold import socket_of
 from clawmesh.cluster.home import home
 from clawmesh.cluster.joint import SocketJoint, open_joint
@@ -50,6 +51,24 @@ class Node(Struct, frozen=True):
     app: App
     door: Door
     verbs: Mapping[str, Verb]
+    worker: int = 0
+    workers: int = 1
+    joints: Mapping[int, SocketJoint] = {}
+
+    async def query(self, verb: str, worker: int, /, **arguments: Any) -> Any:
+        """Do what a verb of `clawmesh.cluster.verb` says, in one of the workers.
+
+        Raises:
+            ClawmeshError: as the verb failed.
+            JointError: the worker cannot be reached at present.
+        """
+        if worker == self.worker:
+            return await named(verb, self.verbs)(**arguments)
+        return await self.joints[worker].query(verb, **arguments)
+
+    def home(self, session: str) -> int:
+        """Return the number of the worker that a session is at home in."""
+        return home(session, self.workers)
 
     async def drain(self, seconds: float) -> None:
         """Let nothing more in from outside, and wait for what is under way, for so many seconds at most."""
@@ -103,4 +122,4 @@ async def open_node(
         offered = verbs(app, place.worker, place.stop)
         path = socket_of(places.data, place.worker)
         door = await stack.enter_async_context(open_door(path, app.engine, offered, clock, warn))
-        yield Node(app, door, offered)
+        yield Node(app, door, offered, place.worker, place.workers, joints)

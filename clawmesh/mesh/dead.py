@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from clawmesh.abc.journal import Kind, Story
-from clawmesh.errors import UsageError
+from clawmesh.errors import UnknownError
 from clawmesh.ids import derive
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.record import unpack_envelope
@@ -15,7 +15,7 @@ async def redrive(engine: Engine, id: str) -> str:
     """Send a dead letter again, with a deadline of its own; return the id of the new envelope.
 
     Raises:
-        UsageError: there is no such dead letter.
+        UnknownError: there is no such dead letter.
         MeshError: it was not accepted; it stays where it is.
     """
     story = await _letter(engine, id)
@@ -34,7 +34,7 @@ async def discard(engine: Engine, id: str) -> None:
     """Take a dead letter away for good.
 
     Raises:
-        UsageError: there is no such dead letter.
+        UnknownError: there is no such dead letter.
     """
     await _letter(engine, id)
     await engine.log.journal.durable(engine.log.note(Kind.DISCARDED, id))
@@ -44,5 +44,5 @@ async def _letter(engine: Engine, id: str) -> Story:
     story = await engine.log.story(id)
     rests = [entry.kind for entry in story if entry.kind in (Kind.DEAD, Kind.REVIVED, Kind.DISCARDED)]
     if not rests or rests[-1] is not Kind.DEAD:
-        raise UsageError(f'there is no dead letter "{id}"')
+        raise UnknownError(f'there is no dead letter "{id}"')
     return story

@@ -28,6 +28,7 @@ from clawmesh.errors import (
     LimitError,
     RingError,
     StorageError,
+    UnknownError,
     UsageError,
 )
 from clawmesh.ids import Ids
@@ -138,9 +139,26 @@ class Engine:
             BusyError: the mesh lets nothing in at present.
             StorageError: the journal cannot be written.
         """
-        envelope = replace(self._from_outside("ask", to, message, sender, seconds, key), wishes=wishes)
-        delivery = await self.receive(envelope, emit)
+        delivery = await self.begin(to, message, sender=sender, seconds=seconds, emit=emit, key=key, wishes=wishes)
         return await self.settled(delivery, emit)
+
+    async def begin(
+        self,
+        to: Address,
+        message: Message,
+        *,
+        sender: str,
+        seconds: float | None = None,
+        emit: Emit | None = None,
+        key: str = "",
+        wishes: Wishes | None = None,
+    ) -> Delivery:
+        """Do the first half of `ask`: let a message in from outside; what comes of it is for `settled`.
+
+        Raises as `ask` does.
+        """
+        envelope = self._from_outside("ask", to, message, sender, seconds, key)
+        return await self.receive(replace(envelope, wishes=wishes) if wishes else envelope, emit)
 
     async def send(
         self, to: Address, message: Message, *, sender: str, seconds: float | None = None, key: str = ""
@@ -286,9 +304,9 @@ class Engine:
         return self.clock.monotonic() + seconds
 
     def check(self, agent: str) -> None:
-        """Raise UsageError, naming the nearest one, if there is no such agent."""
+        """Raise UnknownError, naming the nearest one, if there is no such agent."""
         if agent not in self._agents:
-            raise UsageError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
+            raise UnknownError(f'there is no agent "{agent}"{did_you_mean(agent, self._agents, otherwise="there are")}')
 
     def resume(self, delivery: Delivery) -> None:
         """Put an envelope that was accepted before back into its mailbox, where it rests until `release`."""

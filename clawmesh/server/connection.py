@@ -229,9 +229,10 @@ class Connection(asyncio.Protocol):
                 expecting = value.lower() == b"100-continue"
         if length > room.body_bytes:
             raise Refusal(413, f"the request's body is larger than {room.body_bytes} bytes")
-        request = Request(
-            self, self._scope(), keep_alive=self._parser.should_keep_alive() and not self.leaving, expecting=expecting
-        )
+        scope = self._scope()
+        keep_alive = self._parser.should_keep_alive() and not self.leaving
+        request = Request(self, scope, keep_alive=keep_alive, expecting=expecting)
+        scope["extensions"] = {"clawmesh.cut": self.abort, "clawmesh.left": request.when_left}
         self._reading = request
         self._since = self._heard
         self._header_bytes = 0

@@ -34,7 +34,8 @@ class Request:
     """Holds what has come of a request, and writes its answer to the connection.
 
     `came` counts the bytes of its body, `ended` says that this is complete, `answered` that the answer is, and `gone`
-    that nobody is there to hear it. `expecting` is a client that sends its body only when it is told to go on.
+    that nobody is there to hear it. `expecting` is a client that sends its body only when it is told to go on. `left`
+    is called when the client leaves before it has its answer; an application finds it as an extension of the scope.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Request:
         "expecting",
         "gone",
         "keep_alive",
+        "left",
         "scope",
         "started",
     )
@@ -65,6 +67,7 @@ class Request:
         self.started = False
         self.answered = False
         self.gone = False
+        self.left: Callable[[], None] | None = None
         self._held: list[bytes] = []
         self._size = 0
         self._told = False
@@ -95,6 +98,14 @@ class Request:
         """Note that the client is not there any more."""
         self.gone = True
         self._tell()
+        if self.left is not None and not self.answered:
+            self.left()
+
+    def when_left(self, call: Callable[[], None]) -> None:
+        """Let the application hear at once, on the event loop, that the client has left."""
+        self.left = call
+        if self.gone:
+            call()
 
     # The application's side
 
