@@ -20,12 +20,10 @@ from clawmesh.cluster.joint import SocketJoint, open_joint
 from clawmesh.cluster.ring import Rings
 from clawmesh.cluster.task import beside
 from clawmesh.cluster.verb import verbs
-from clawmesh.config.location import Places
+from clawmesh.config.location import JOURNAL, Places
 from clawmesh.config.model import Config
 from clawmesh.journal.partition import divided, move_sessions
 from clawmesh.mesh.address import Address
-
-JOURNAL = "journal"
 
 
 class Place(Struct, frozen=True):

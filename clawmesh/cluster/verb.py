@@ -12,6 +12,7 @@ from clawmesh.app import App
 from clawmesh.cluster.door import Verb
 from clawmesh.mesh import dead
 from clawmesh.mesh.address import Address
+from clawmesh.mesh.traffic import Traffic
 from clawmesh.runtime import resident
 from clawmesh.version import VERSION
 
@@ -21,6 +22,7 @@ WAITS = 10_000
 def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]:
     """Return the verbs of one node by name."""
     engine, sessions = app.engine, app.roster.sessions
+    started = engine.clock.now()
 
     async def status() -> dict[str, Any]:
         """Return what this process is, and how it fares; times are in seconds, memory in bytes."""
@@ -28,6 +30,8 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
             "version": VERSION,
             "pid": os.getpid(),
             "worker": worker,
+            "started": started,
+            "held": engine.gate.reason,
             "config": str(app.config.path or ""),
             "agents": {agent.name: agent.description for agent in app.config.agents.values()},
             "deadline": app.config.mesh.deadline,
@@ -70,4 +74,25 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
         "redrive": redrive,
         "discard": discard,
         "stop": end,
+        **_watching(app, worker),
     }
+
+
+def _watching(app: App, worker: int) -> Mapping[str, Verb]:
+    """Return the verbs that tell what goes through the node."""
+    engine, sessions = app.engine, app.roster.sessions
+    traffic = Traffic(engine.clock)
+    engine.watch(traffic)
+
+    async def news(since: int) -> dict[str, Any]:
+        return traffic.news(since)
+
+    async def minute() -> dict[str, Any]:
+        return traffic.minute()
+
+    async def counts() -> dict[str, Any]:
+        """Return the counts since the start, and what there is at this moment."""
+        now = {"under_way": engine.under_way, "warm": len(sessions), "rss": resident(), "line": engine.gate.waiting}
+        return {**traffic.counts(), **now, "worker": worker}
+
+    return {"news": news, "minute": minute, "counts": counts}

@@ -102,6 +102,10 @@ class Archive:
         }
         return sorted(letters.values(), key=lambda letter: (letter.at, letter.envelope))[:limit]
 
+    def outcomes(self, since: float, limit: int) -> Sequence[tuple[float, str, bytes]]:
+        """Return the newest outcomes after a moment in seconds since 1970: when, of which session, and their data."""
+        return [(at, session, data) for file in self._files for at, session, data in file.read(OUTCOMES, since, limit)]
+
     def _beginning(self, text: str, limit: int) -> Sequence[str]:
         query = "SELECT DISTINCT envelope FROM entry WHERE envelope >= ? AND envelope < ? ORDER BY envelope LIMIT ?"
         found = {id for file in self._files for (id,) in file.read(query, text, text + ABOVE, limit)}
@@ -144,6 +148,11 @@ SELECT dead.envelope, dead.session, dead.at,
     (SELECT data FROM entry WHERE entry.envelope = dead.envelope AND kind = 8 ORDER BY seq DESC LIMIT 1)
 FROM dead WHERE session >= ? AND session < ? ORDER BY dead.at LIMIT ?
 """
+OUTCOMES = """
+SELECT ended.at, accepted.session, ended.data
+FROM entry AS ended CROSS JOIN entry AS accepted ON accepted.envelope = ended.envelope AND accepted.kind = 1
+WHERE ended.kind = 7 AND ended.at >= ? ORDER BY ended.seq DESC LIMIT ?
+"""
 SIZES = """
 WITH told AS (
     SELECT accepted.session AS session, count(*) AS entries, sum(length(told.data)) AS bytes, max(told.at) AS at
@@ -169,7 +178,7 @@ class _File:
         paths = (self._path, self._path.with_name(f"{self._path.name}-wal"))
         return sum(path.stat().st_size for path in paths if path.exists())
 
-    def read(self, query: str, *values: str | int | Mapping[str, str | int]) -> list[row.Row]:
+    def read(self, query: str, *values: str | float | Mapping[str, str | int]) -> list[row.Row]:
         """Return what the query finds, given its values in their order or by their names."""
         named = values[0] if values and isinstance(values[0], Mapping) else values
         with ours(str(self._path)):

@@ -46,10 +46,15 @@ class Gate:
         else:
             self._reasons.pop(part, None)
 
+    @property
+    def reason(self) -> str:
+        """Why nothing is let in, "" where nothing stands against it."""
+        return next(iter(self._reasons.values()), "")
+
     def check(self) -> None:
         """Raises BusyError while nothing is let in."""
-        for reason in self._reasons.values():
-            raise BusyError(reason)
+        if self._reasons:
+            raise BusyError(self.reason)
 
     async def enter(self, seconds: float) -> None:
         """Wait in line, for so many seconds at most.

@@ -90,20 +90,24 @@ class Log:
             reason = self.journal.trouble or "the disk is too slow"
             raise StorageError(f"{envelope.id} is not on disk: {reason}") from error
 
+    async def flush(self) -> None:
+        """Wait until all that was written down is on disk; raises StorageError where it never will be."""
+        await self.journal.durable(self._position)
+
     async def story(self, id: str) -> Story:
         """Return what there is of an envelope, up to now.
 
         Raises:
             StorageError: the journal cannot be written or read.
         """
-        await self.journal.durable(self._position)
+        await self.flush()
         return await self.journal.reader.story(id)
 
     async def remembered(self, envelope: Envelope) -> Delivery | None:
         """Return an envelope that has ended, by its id or its key; raises as `story` does."""
         id = envelope.id
         if envelope.key:
-            await self.journal.durable(self._position)
+            await self.flush()
             id = await self.journal.reader.find(scoped(envelope)) or id
         story = await self.story(id)
         ended = [entry for entry in story if entry.kind is Kind.ENDED]
