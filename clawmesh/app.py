@@ -29,7 +29,7 @@ from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Offers
 from clawmesh.config.check import check
-from clawmesh.config.location import Places, prepare
+from clawmesh.config.location import JOURNAL, Places, prepare
 from clawmesh.config.model import AgentConfig, BackendSettings, Component, Config, HttpSettings
 from clawmesh.config.pattern import Names
 from clawmesh.config.signature import bind, fields_of
@@ -129,7 +129,7 @@ async def _record(
     if not seat.journals:
         yield MemoryJournal(clock)
         return
-    folder = prepare(places.data) / "journal"
+    folder = prepare(places.data) / JOURNAL
     failpoints = planned(environ.get(VARIABLE, ""))
     async with AsyncExitStack() as stack:
         parts: list[Journal] = []

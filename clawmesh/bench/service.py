@@ -29,7 +29,7 @@ def serving(places: Places, config: str) -> Iterator[subprocess.Popen[str]]:
     """Start a service in this data directory with this configuration, and end it with the block; see `ready`."""
     file = places.data / "clawmesh.toml"
     file.write_text(config, encoding="utf-8")
-    words = [*command(), "serve", "--config", str(file), "--data", str(places.data), "--json"]
+    words = [*command(), "serve", "--port", "0", "--config", str(file), "--data", str(places.data), "--json"]
     with ExitStack() as stack:
         with undisturbed():
             process = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))

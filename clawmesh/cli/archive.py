@@ -6,11 +6,9 @@ import argparse
 from contextlib import AbstractContextManager
 
 from clawmesh.cli.console import Console
-from clawmesh.config.location import locate
+from clawmesh.config.location import JOURNAL, locate
 from clawmesh.errors import UsageError
 from clawmesh.journal.archive import Archive, open_archive
-
-JOURNAL = "journal"
 
 
 def archived(arguments: argparse.Namespace, console: Console) -> AbstractContextManager[Archive]:

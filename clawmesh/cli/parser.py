@@ -88,6 +88,7 @@ def build() -> Parser:
     verbs = parser.add_subparsers(dest="verb", metavar="command", parser_class=Parser)
     _demo(verbs)
     _talk(verbs, shared)
+    _token(verbs, shared)
     _journal(verbs, shared)
     _plugins(verbs, shared)
     _config(verbs, shared)
@@ -145,12 +146,34 @@ def _talk(verbs: Any, shared: Parser) -> None:
     chat = _add(verbs, "chat", "clawmesh.cli.chat:chat", "talk with an agent", [shared])
     chat.add_argument("agent", nargs="?", help="an agent (may be omitted where there is one), or agent/session")
 
-    _add(verbs, "serve", "clawmesh.cli.serve:serve", "run the mesh until it is told to end", [shared])
+    serve = _add(verbs, "serve", "clawmesh.cli.serve:serve", "run the mesh until it is told to end", [shared])
+    serve.add_argument(
+        "--port", type=_port, metavar="N", help="listen there (else $CLAWMESH_PORT, or [api] port); 0: any free port"
+    )
     _add(verbs, "stop", "clawmesh.cli.stop:stop", "end the mesh that 'serve' runs on this data directory", [shared])
 
     agents = _add(verbs, "agents", "clawmesh.cli.agents:agents", "list the agents, or show one", [shared])
     agents.add_argument("agent", nargs="?", help="show this one")
     agents.add_argument("--stats", action="store_true", help="show sessions, and what they take of memory and disk")
+
+
+def _token(verbs: Any, shared: Parser) -> None:
+    token = _group(verbs, "token", "make, list and revoke the tokens that HTTP clients need", shared)
+    create = _add(token, "create", "clawmesh.cli.token:create", "make a token and print it, once", [shared])
+    create.add_argument("name", type=_text, metavar="NAME", help="whose it is; sessions of a talk token are its own")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=("read", "talk", "operate", "admin"),
+        help="what for (repeatable; default: talk)",
+    )
+    create.add_argument(
+        "--agent", type=_text, action="append", default=[], metavar="NAME", help="for this agent alone, or a pattern"
+    )
+    create.add_argument("--expires", type=_text, metavar="SPAN", help="worthless after so long, such as 12h or 90d")
+    _add(token, "list", "clawmesh.cli.token:list_", "list the tokens, without what is secret", [shared])
+    revoke = _add(token, "revoke", "clawmesh.cli.token:revoke", "make a token worthless at once", [shared])
+    revoke.add_argument("name", type=_text, metavar="NAME", help="the token's name")
 
 
 def _journal(verbs: Any, shared: Parser) -> None:
@@ -242,6 +265,12 @@ def _seconds(given: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f'found "{given}", expected a number greater than 0')
     return seconds
+
+
+def _port(given: str) -> int:
+    if not (given.isascii() and given.isdecimal() and int(given[:6]) < 65_536):
+        raise argparse.ArgumentTypeError(f'found "{given}", expected a number from 0 to 65535')
+    return int(given)
 
 
 def _count(given: str) -> int:

@@ -9,20 +9,25 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import anyio
 
+from clawmesh.api.front import open_front
+from clawmesh.api.listener import Listener, open_listener
+from clawmesh.api.token import Tokens
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
 from clawmesh.cli.main import INTERRUPTED
 from clawmesh.cli.opening import read
 from clawmesh.cli.phrase import count
+from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
 from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, STOPS, Supervisor, Tell
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
-from clawmesh.errors import ClawmeshError, ConfigError, PluginError
+from clawmesh.errors import ClawmeshError, ConfigError, PluginError, UsageError
 from clawmesh.machine import cores
 from clawmesh.version import VERSION
 
@@ -31,7 +36,10 @@ HOLD_SECONDS = 5.0
 # Turns that take longer stay in the journal, and go on at the next start.
 DRAIN_SECONDS = 20.0
 END_SECONDS = 29
+# For answers that have been written and not read; who only looks on is cut off then.
+CUT_SECONDS = 1.0
 MOST = 8
+PORTS = 65_536
 
 
 def serve(arguments: argparse.Namespace, console: Console) -> int:
@@ -40,36 +48,62 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     config = read(places, console)
     wanted = config.mesh.workers
     workers = min(cores(), MOST) if wanted == "auto" else wanted
-    with hold(places.data, "serve", workers, wait=HOLD_SECONDS):
+    with (
+        hold(places.data, "serve", workers, wait=HOLD_SECONDS),
+        open_listener(config.api, _port(arguments, console), config.path) as listener,
+    ):
         journals = settle(places.data, workers)
-        service = Service(config, places, console, workers, journals)
+        token = Tokens(places.data).first(SystemClock().now())
+        service = Service(config, places, console, workers, journals, listener, token)
         if workers == 1:
             return run(service.alone)
         return Supervisor(service.worker, workers, service.announce, console.error).run()
 
 
+def _port(arguments: argparse.Namespace, console: Console) -> int | None:
+    """Return the port that the command line or the environment says, None where they say none."""
+    if arguments.port is not None:
+        return int(arguments.port)
+    text = console.environ.get("CLAWMESH_PORT", "")
+    if text and not (text.isascii() and text.isdigit() and int(text[:6]) < PORTS):
+        raise UsageError(f'found CLAWMESH_PORT="{text}", expected a number from 0 to {PORTS - 1}')
+    return int(text) if text else None
+
+
 class Service:
     """What `serve` does in one process, or in each of several."""
 
-    def __init__(self, config: Config, places: Places, console: Console, workers: int, journals: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        places: Places,
+        console: Console,
+        workers: int,
+        journals: int,
+        listener: Listener,
+        token: Path | None,
+    ) -> None:
         self._config = config
         self._places = places
         self._console = console
         self._workers = workers
         self._journals = journals
+        self._listener = listener
+        self._token = token
         self._announced = False
 
     def announce(self) -> None:
         """Say that the mesh is ready, to people and to systemd."""
         self._announced = True
-        agents, data = len(self._config.agents), self._places.data
+        agents, data, url = len(self._config.agents), self._places.data, self._listener.url
         if self._console.as_json:
-            self._console.json({"ready": True, "agents": agents, "workers": self._workers, "data": str(data)})
+            facts = {"ready": True, "agents": agents, "workers": self._workers, "data": str(data), "url": url}
+            self._console.json({**facts, "token": str(self._token) if self._token else None})
         else:
-            self._console.print(
-                f"clawmesh {VERSION} is ready: {count(agents, 'agent')}, {count(self._workers, 'worker')}, {data} "
-                "(talk to it with 'clawmesh ask' and 'clawmesh chat'; 'clawmesh stop' ends it)"
-            )
+            crew = f"{count(agents, 'agent')}, {count(self._workers, 'worker')}"
+            self._console.print(f"clawmesh {VERSION} is ready: {crew}, {url}, data in {data}")
+            if self._token:
+                self._console.print(f"the first token, which may do everything, is in {self._token}")
         self._console.flush()
         _notify(self._console.environ.get("NOTIFY_SOCKET", ""), "READY=1")
 
@@ -94,12 +128,17 @@ class Service:
         """Run until the first stop, drain until the next one; if others may still need us, wait for that one."""
         stops = Stops(supervised=drained is not None)
         with stops.heeded():
-            async with open_node(self._config, self._places, self._console.environ, self._console.error, place) as node:
+            warn, environ = self._console.error, self._console.environ
+            async with (
+                open_node(self._config, self._places, environ, warn, place) as node,
+                open_front(node, self._listener, self._config.api, warn) as server,
+            ):
                 self._note(node, "{} from before, which the journal has, are under way again")
                 ready()
                 await stops.first.wait()
                 self._note(node, f"told to end: no more is let in, {{}} under way may take {DRAIN_SECONDS:g} s")
                 await _drain(node, stops)
+                await server.drain(CUT_SECONDS)
                 if drained is not None:
                     drained()
                     await stops.second.wait()

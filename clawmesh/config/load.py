@@ -14,6 +14,7 @@ from clawmesh.config.fault import Faults, describe
 from clawmesh.config.link import check_links
 from clawmesh.config.model import (
     AgentSettings,
+    ApiSettings,
     Component,
     Config,
     HttpSettings,
@@ -33,6 +34,7 @@ SETTINGS: Mapping[str, Any] = {
     "journal": JournalSettings,
     "plugins": PluginSettings,
     "http": HttpSettings,
+    "api": ApiSettings,
 }
 COMPONENTS = ("backends", "tools", "memories")
 TABLES = ("include", "defaults", "agents", *COMPONENTS, *SETTINGS)

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from clawmesh.errors import ConfigError, Problem, StorageError, UsageError
 
+JOURNAL = "journal"
+"""The folder of the data directory that the journals of all workers lie in."""
 NAME = "clawmesh.toml"
 PROGRAM = "clawmesh"
 

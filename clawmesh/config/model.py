@@ -165,6 +165,29 @@ class HttpSettings(Struct, frozen=True):
     connections: Positive | None = None
 
 
+class ApiSettings(Struct, frozen=True):
+    """Where 'clawmesh serve' is reached over HTTP, and what it takes.
+
+    host: the address to listen at; any but this machine's own needs a certificate, or insecure
+    port: the port to listen at, 0 for any that is free
+    hosts: further names by which clients may call this server
+    insecure: let tokens and messages travel readable between machines
+    certificate: the certificate with its chain, in PEM
+    key: its private key, in PEM
+    connections: connections at the same time, for each worker
+    body: megabytes that the body of one request may have
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 7411
+    hosts: tuple[str, ...] = ()
+    insecure: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    connections: Positive = 20_000
+    body: Annotated[int, Meta(ge=1, le=1024)] = 32
+
+
 class Config(Struct, frozen=True):
     """The whole configuration. `path` is its main file, `files` are all that were read for it."""
 
@@ -176,5 +199,6 @@ class Config(Struct, frozen=True):
     journal: JournalSettings = JournalSettings()
     plugins: PluginSettings = PluginSettings()
     http: HttpSettings = HttpSettings()
+    api: ApiSettings = ApiSettings()
     path: Path | None = None
     files: tuple[Path, ...] = ()

@@ -176,6 +176,11 @@ instructions = "You write what you are asked for: clearly, and no longer than it
 # [journal]
 # keep = "90d"             # how long is kept on disk what has ended
 
+# [api]
+# host = "127.0.0.1"       # where `clawmesh serve` listens; any other needs certificate and key, or insecure = true
+# port = 7411
+# hosts = ["agents.example"]
+
 # [http]
 # proxy = "http://proxy.example:3128"
 # ca_file = "company-ca.pem"

@@ -63,7 +63,9 @@ class Person:
     @property
     def environ(self) -> dict[str, str]:
         home = str(self.folder / "home")
-        return {"PATH": os.environ["PATH"], "HOME": home, "CLAWMESH_DATA": str(self.folder / "data"), "TERM": "xterm"}
+        data = str(self.folder / "data")
+        # Any free port: several services of several tests may run at the same time.
+        return {"PATH": os.environ["PATH"], "HOME": home, "CLAWMESH_DATA": data, "CLAWMESH_PORT": "0", "TERM": "xterm"}
 
     def run(self, *words: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run one command and check its exit code; bytes that are not UTF-8 are surrogates, as in PEP 383."""

@@ -56,4 +56,4 @@ def test_secrets_are_shown_as_references_only() -> None:
 
 
 def test_an_empty_configuration_shows_its_settings() -> None:
-    assert list(plain(parse("", {}))) == ["mesh", "journal"]
+    assert list(plain(parse("", {}))) == ["mesh", "journal", "api"]

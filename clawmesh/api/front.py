@@ -1,0 +1,42 @@
+"""The front door: everything that one process serves over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from clawmesh.api.listener import Listener
+from clawmesh.api.mesh import Mesh, Node
+from clawmesh.api.site import site
+from clawmesh.api.token import Tokens
+from clawmesh.config.model import ApiSettings
+from clawmesh.server.limits import Patience, Room
+from clawmesh.server.server import Server, open_server
+
+MIB = 1024 * 1024
+
+
+@asynccontextmanager
+async def open_front(
+    node: Node, listener: Listener, settings: ApiSettings, warn: Callable[[str], None]
+) -> AsyncIterator[Server]:
+    """Serve until the block ends; `warn` hears of requests that could not be answered by a fault of ours."""
+    guard = site(Mesh(node), Tokens(node.app.places.data), listener.hosts)
+    room = Room(body_bytes=settings.body * MIB, connections=settings.connections)
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(guard.sweep)
+        try:
+            opening = open_server(
+                guard, listener.sockets, failed=warn, patience=Patience(), room=room, tls=listener.tls
+            )
+            async with opening as server:
+                yield server
+        except Exception as error:  # noqa: BLE001 - raised again below, outside of the group, which would wrap it
+            failure = error
+        finally:
+            tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

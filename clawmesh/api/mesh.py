@@ -1,0 +1,69 @@
+"""The mesh as the doors see it: this process's part, and the way to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+import anyio.to_thread
+
+from clawmesh.app import App
+from clawmesh.config.location import JOURNAL
+from clawmesh.journal.archive import Archive, open_archive
+
+T = TypeVar("T")
+
+
+class Node(Protocol):
+    """The process that serves, one of several workers perhaps."""
+
+    @property
+    def app(self) -> App: ...
+
+    @property
+    def worker(self) -> int: ...
+
+    @property
+    def workers(self) -> int: ...
+
+    async def query(self, verb: str, worker: int, /, **arguments: Any) -> Any:
+        """Do what a verb says, in one of the workers; raises ClawmeshError as it failed."""
+
+    def home(self, session: str) -> int:
+        """Return the number of the worker that a session is at home in."""
+
+
+class Mesh:
+    """What routes work with."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.app = node.app
+        self.engine = node.app.engine
+        self.agents = node.app.config.agents
+
+    async def there(self, verb: str, session: str, /, **arguments: Any) -> Any:
+        """Do what a verb says in the process that is home to a session; raises as `Node.query` does."""
+        return await self.node.query(verb, self.node.home(session), **arguments)
+
+    async def everywhere(self, verb: str, /, **arguments: Any) -> list[Any]:
+        """Do what a verb says in every worker that answers; return what they gave, in their order."""
+        return [await self.node.query(verb, worker, **arguments) for worker in range(self.node.workers)]
+
+    async def read(self, look: Callable[[Archive], T]) -> T:
+        """Look something up in the journals of all workers, beside the event loop, after what this one has done.
+
+        Raises:
+            StorageError: a file cannot be read.
+        """
+
+        def work() -> T:
+            with self._archive() as archive:
+                return look(archive)
+
+        await self.engine.log.flush()
+        return await anyio.to_thread.run_sync(work)
+
+    def _archive(self) -> AbstractContextManager[Archive]:
+        return open_archive(self.app.places.data / JOURNAL)

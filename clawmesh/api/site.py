@@ -1,0 +1,74 @@
+"""All that is served: which path leads where, and what stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from starlette.routing import BaseRoute, Route, Router
+
+from clawmesh.api.call import Endpoint
+from clawmesh.api.fault import ApiError, say
+from clawmesh.api.guard import Guard
+from clawmesh.api.health import Health
+from clawmesh.api.mesh import Mesh
+from clawmesh.api.messages import Messages
+from clawmesh.api.operation import Operation
+from clawmesh.api.sessions import Sessions
+from clawmesh.api.token import Tokens
+from clawmesh.server.request import Application, Receive, Scope, Send
+
+OPEN = frozenset({"/healthz", "/readyz"})
+
+
+def site(mesh: Mesh, tokens: Tokens, hosts: Collection[str]) -> Guard:
+    """Return the application, with its guard before it."""
+    router = Router(routes=[*routes(mesh)], redirect_slashes=False, default=_nowhere)
+    return Guard(router, tokens, mesh.engine.clock, hosts, OPEN.__contains__)
+
+
+def routes(mesh: Mesh) -> Iterable[BaseRoute]:
+    """Yield the routes of the control plane."""
+    sessions, messages, operation, health = Sessions(mesh), Messages(mesh), Operation(mesh), Health(mesh)
+    yield Path("/healthz", _Raw(health.alive), methods=["GET"])
+    yield Path("/readyz", _Raw(health.ready), methods=["GET"])
+    yield Path("/metrics", _Raw(health.metrics), methods=["GET"])
+    yield Path("/api/status", Endpoint("read", operation.status), methods=["GET"])
+    yield Path("/api/agents", Endpoint("read", sessions.agents), methods=["GET"])
+    yield Path("/api/agents/{agent}", Endpoint("read", sessions.agent), methods=["GET"])
+    yield Path("/api/agents/{agent}/messages", _Raw(messages.post), methods=["POST"])
+    yield Path("/api/sessions", Endpoint("read", sessions.list), methods=["GET"])
+    yield Path("/api/sessions/{agent}/{session}", Endpoint("read", sessions.session), methods=["GET"])
+    yield Path("/api/messages/{id}", Endpoint("read", messages.get), methods=["GET"])
+    yield Path("/api/events", _Raw(operation.events), methods=["GET"])
+    yield Path("/api/graph", Endpoint("operate", operation.graph), methods=["GET"])
+    yield Path("/api/dead", Endpoint("operate", operation.letters), methods=["GET"])
+    yield Path("/api/dead/{id}", Endpoint("operate", operation.discard), methods=["DELETE"])
+    yield Path("/api/dead/{id}/redrive", Endpoint("operate", operation.redrive), methods=["POST"])
+    yield Path("/api/cost", Endpoint("operate", operation.cost), methods=["GET"])
+    yield Path("/api/config", Endpoint("operate", operation.config), methods=["GET"])
+
+
+class Path(Route):
+    """A route that says in our words, and not in Starlette's, which methods it knows."""
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.methods and scope["method"] not in self.methods:
+            known = ", ".join(sorted(self.methods))
+            await say(ApiError(405, f"{scope['path']} is for {known}"), send)
+            return
+        await super().handle(scope, receive, send)
+
+
+class _Raw:
+    """An endpoint that is an ASGI application itself; a router takes a bare function for another kind of thing."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._application(scope, receive, send)
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    await say(ApiError(404, f"there is nothing at {scope['path']}"), send)

@@ -1,0 +1,101 @@
+"""A mesh that serves over HTTP, in this process, and clients of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from clawmesh.api.front import open_front
+from clawmesh.api.listener import open_listener
+from clawmesh.api.token import Tokens
+from clawmesh.cluster.hold import hold
+from clawmesh.cluster.node import Node, Place, open_node
+from clawmesh.config.load import parse
+from clawmesh.config.location import Places
+from clawmesh.server.server import Server
+
+CONFIG = """
+[api]
+port = 0
+
+[defaults]
+backend = "script"
+
+[agents.echo]
+model = "echo"
+
+[agents.teller]
+model = "teller"
+tools = ["calculator"]
+
+[agents.slow]
+backend = "slowly"
+model = "slow"
+
+[agents.busy]
+model = "busy"
+
+[backends.script]
+type = "scripted"
+rules = [
+    { model = "teller", after = "calculator", say = "It is **{result}**." },
+    { model = "teller", think = "I count.", calls = [{ tool = "calculator", arguments = { expression = "6 * 7" } }] },
+    { model = "busy", fail = "quota" },
+]
+
+[backends.slowly]
+type = "scripted"
+pace = 60
+rules = [{ say = "one two three" }]
+"""
+
+
+class House:
+    """What stands behind the door, and how to knock."""
+
+    def __init__(self, node: Node, server: Server, url: str, data: Path) -> None:
+        self.node = node
+        self.server = server
+        self.url = url
+        self.tokens = Tokens(data)
+        self.warnings: list[str] = []
+
+    def token(self, name: str, *scopes: str, agents: tuple[str, ...] = (), expires: float | None = None) -> str:
+        return self.tokens.create(name, scopes, agents, self.node.app.engine.clock.now(), expires)
+
+    @asynccontextmanager
+    async def client(self, token: str = "", **headers: str) -> AsyncIterator[httpx2.AsyncClient]:
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        async with httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20) as client:
+            yield client
+
+
+@asynccontextmanager
+async def house(data: Path, config: str = CONFIG) -> AsyncIterator[House]:
+    """Open a mesh with agents that play a script, and serve it at any free port."""
+    warnings: list[str] = []
+    settings = parse(config, {})
+    with hold(data, "serve"), open_listener(settings.api, None, None) as listener:
+        async with (
+            open_node(settings, Places(None, data), {}, warnings.append, Place(lambda: None)) as node,
+            open_front(node, listener, settings.api, warnings.append) as server,
+        ):
+            opened = House(node, server, listener.url, data)
+            opened.warnings = warnings
+            yield opened
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:
+    """Yield the server-sent events of an answer with their values."""
+    name = ""
+    async for line in response.aiter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            yield name, json.loads(line[6:])
