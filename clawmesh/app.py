@@ -12,6 +12,7 @@ from random import SystemRandom
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -29,6 +30,7 @@ from clawmesh.clock import SystemClock
 from clawmesh.config.agents import LLM
 from clawmesh.config.catalogue import Offers
 from clawmesh.config.check import check
+from clawmesh.config.load import load as read_config
 from clawmesh.config.location import JOURNAL, Places, prepare
 from clawmesh.config.model import AgentConfig, BackendSettings, Component, Config, HttpSettings
 from clawmesh.config.pattern import Names
@@ -75,17 +77,64 @@ class Seat(Struct, frozen=True):
         return 0 in self.journals or not self.journals
 
 
-class App(Struct, frozen=True):
-    """A mesh that runs, and what it was made from."""
+class Prepared(Struct, frozen=True):
+    """A configuration that was read and checked whole, and what agents are made of by it.
+
+    `late` names the tables in which something has changed that only a restart can change.
+    """
 
     config: Config
-    places: Places
-    engine: Engine
-    roster: Roster
     plugins: tuple[PluginInfo, ...]
-    ids: Ids
+    parts: Parts
+    late: tuple[str, ...]
 
 
+class App:
+    """A mesh that runs; made by `open_app`. `config` and `plugins` are those in force, `version` counts them."""
+
+    def __init__(
+        self, config: Config, places: Places, environ: Mapping[str, str], ids: Ids, warn: Callable[[str], None]
+    ) -> None:
+        self.config = config
+        self.places = places
+        self.ids = ids
+        self.plugins: tuple[PluginInfo, ...] = ()
+        self.version = 1
+        self._environ = environ
+        self._warn = warn
+        self._services: Services
+        self.engine: Engine
+        self.roster: Roster
+
+    async def prepare(self) -> Prepared:
+        """Read the configuration again, with the plugins, and check all of it; nothing changes by that.
+
+        Raises:
+            ConfigError: it is wrong.
+            PluginError: a plugins folder cannot be read.
+            UsageError: there is no file that it was read from.
+        """
+        config = await anyio.to_thread.run_sync(read_config, self.places.require(), self._environ)
+        loaded = load_plugins(config, self.places, self._warn)
+        for warning in _checked(config, loaded, self._environ):
+            self._warn(warning)
+        workshop = _Workshop(config, loaded, self._services, self._environ)
+        late = tuple(name for name in LATE if getattr(config, name) != getattr(self.config, name))
+        if config.mesh.workers != self.config.mesh.workers:
+            late = (*late, "mesh.workers")
+        return Prepared(config, loaded.plugins, workshop.parts(self.roster.sessions, self._warn), late)
+
+    def adopt(self, prepared: Prepared) -> None:
+        """Put a configuration into force, at once and as a whole; turns under way go on with what they began with."""
+        self.config, self.plugins = prepared.config, prepared.plugins
+        self.roster.adopt(prepared.parts)
+        self.roster.sessions.settings = prepared.config.mesh
+        self.engine.adopt(_topics(prepared.config), prepared.config.mesh)
+        self.version += 1
+
+
+# They are made once, of these tables: connections, the journal, the listener.
+LATE = ("journal", "http", "api")
 ALONE = Seat()
 
 
@@ -112,13 +161,19 @@ async def open_app(
     async with _wire(config.http, environ) as transport, _record(config, places, environ, seat, warn) as journal:
         services = Services(transport, clock, ids, SystemRandom(), places.data)
         room = int(memory() * MEMORY_SHARE / seat.workers)
-        sessions = Sessions(journal, clock, config.mesh, lambda agent: config.agents[agent].context.history, room)
-        roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
-        agents = {agent.name: agent.topics for agent in config.agents.values()}
+        app = App(config, places, environ, ids, warn)
+        app.plugins, app._services = loaded.plugins, services
+        sessions = Sessions(journal, clock, config.mesh, lambda agent: app.config.agents[agent].context.history, room)
+        app.roster = Roster(_Workshop(config, loaded, services, environ).parts(sessions, warn))
         means = Means(clock, ids, journal, warn, seat.route)
-        async with open_engine(roster.handle, agents, config.mesh, means) as engine, _tended(sessions, engine, warn):
+        opening = open_engine(app.roster.handle, _topics(config), config.mesh, means)
+        async with opening as app.engine, _tended(sessions, app.engine, warn):
             settle()
-            yield App(config, places, engine, roster, loaded.plugins, ids)
+            yield app
+
+
+def _topics(config: Config) -> Mapping[str, tuple[str, ...]]:
+    return {agent.name: agent.topics for agent in config.agents.values()}
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from clawmesh.agent.turn import NONE, Mind, ModelHooks, Turn
 from clawmesh.codec import whole
 from clawmesh.config.model import AgentConfig
 from clawmesh.config.pattern import Names
-from clawmesh.errors import FailedError
+from clawmesh.errors import FailedError, UnknownError
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.engine import Engine
 from clawmesh.mesh.sender import Sender
@@ -53,16 +53,22 @@ class Roster:
     """Handles deliveries. An agent is built when its first envelope comes, so that ten thousand start at once."""
 
     def __init__(self, parts: Parts) -> None:
+        self.sessions = parts.sessions
+        self.adopt(parts)
+
+    def adopt(self, parts: Parts) -> None:
+        """Build agents from these parts from now on; turns under way keep what they have."""
         self._parts = parts
         self._agents = Names(parts.agents)
         self._tools = Names(parts.tools)
         self._minds: dict[str, Mind] = {}
-        self.sessions = parts.sessions
 
     async def handle(self, engine: Engine, delivery: Delivery) -> tuple[Message, Report]:
         """Let the agent answer one envelope."""
         envelope = delivery.envelope
-        config = self._parts.agents[envelope.to.agent]
+        config = self._parts.agents.get(envelope.to.agent)
+        if config is None:
+            raise UnknownError(f'there is no agent "{envelope.to.agent}" any more')
         context = Context(
             address=str(envelope.to),
             key=envelope.id,

@@ -53,8 +53,8 @@ class Session:
 class Sessions:
     """Holds the transcripts of the sessions that are warm, least recently used first.
 
-    `history` says how many messages an agent keeps, `memory` how many bytes the process may hold where the settings do
-    not say.
+    `history` says how many messages an agent keeps, `memory` how many bytes the process may hold where the settings,
+    which may be replaced, do not say.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class Sessions:
     ) -> None:
         self._journal = journal
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
         self._history = history
-        self._limit = settings.max_rss * 1024**2 if settings.max_rss else memory
+        self._memory = memory
         self._warm: OrderedDict[Address, Session] = OrderedDict()
         self._long: set[Address] = set()
         self._collected = clock.monotonic()
@@ -120,7 +120,8 @@ class Sessions:
         """
         self._save_long(engine)
         left = await self._hibernate(self._batch(self._resting(engine)))
-        left += await self._shrink(engine, self._limit)
+        limit = self.settings.max_rss * 1024**2 if self.settings.max_rss else self._memory
+        left += await self._shrink(engine, limit)
         if not engine.under_way or self._clock.monotonic() - self._collected >= COLLECT_SECONDS:
             self._collected = self._clock.monotonic()
             collect()
@@ -140,7 +141,7 @@ class Sessions:
         return Session(transcript, 0.0, unsaved)
 
     def _resting(self, engine: Engine) -> Iterator[Address]:
-        before = self._clock.monotonic() - self._settings.hibernate
+        before = self._clock.monotonic() - self.settings.hibernate
         over = len(self._warm) - WARM
         for address, session in self._warm.items():
             if session.used > before and over <= 0:

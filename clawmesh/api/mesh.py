@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from clawmesh.app import App
 from clawmesh.config.location import JOURNAL
+from clawmesh.config.model import AgentConfig
 from clawmesh.journal.archive import Archive, open_archive
 
 T = TypeVar("T")
@@ -41,7 +42,11 @@ class Mesh:
         self.node = node
         self.app = node.app
         self.engine = node.app.engine
-        self.agents = node.app.config.agents
+
+    @property
+    def agents(self) -> Mapping[str, AgentConfig]:
+        """The agents of the configuration in force."""
+        return self.app.config.agents
 
     async def there(self, verb: str, session: str, /, **arguments: Any) -> Any:
         """Do what a verb says in the process that is home to a session; raises as `Node.query` does."""

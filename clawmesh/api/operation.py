@@ -160,6 +160,11 @@ class Operation:
         config = self._mesh.app.config
         return {"path": str(config.path or ""), "toml": rendering.to_toml(config)}
 
+    async def reload(self, call: Call) -> dict[str, Any]:
+        """Read the configuration again and put it into force in all workers, or in none."""
+        reloaded: dict[str, Any] = await self._mesh.node.query("reload", 0)
+        return reloaded
+
     async def _session_of(self, id: str) -> str:
         story = await self._mesh.read(lambda archive: archive.story(id))
         if not story:

@@ -47,6 +47,7 @@ def routes(mesh: Mesh) -> Iterable[BaseRoute]:
     yield Path("/api/dead/{id}/redrive", Endpoint("operate", operation.redrive), methods=["POST"])
     yield Path("/api/cost", Endpoint("operate", operation.cost), methods=["GET"])
     yield Path("/api/config", Endpoint("operate", operation.config), methods=["GET"])
+    yield Path("/api/reload", Endpoint("admin", operation.reload), methods=["POST"])
 
 
 class Path(Route):

@@ -7,8 +7,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -24,7 +24,9 @@ from clawmesh.cli.phrase import count
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
-from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, STOPS, Supervisor, Tell
+from clawmesh.cluster.reload import Reload
+from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, RELOAD, STOPS, Supervisor, Tell
+from clawmesh.cluster.task import beside
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError, ConfigError, PluginError, UsageError
@@ -132,6 +134,7 @@ class Service:
             async with (
                 open_node(self._config, self._places, environ, warn, place) as node,
                 open_front(node, self._listener, self._config.api, warn) as server,
+                self._reloading(node, supervised=drained is not None),
             ):
                 self._note(node, "{} from before, which the journal has, are under way again")
                 ready()
@@ -146,10 +149,32 @@ class Service:
                     self._console.error(f"{count(left, 'message')} left in the journal for the next start")
         return 0
 
+    @asynccontextmanager
+    async def _reloading(self, node: Node, *, supervised: bool) -> AsyncIterator[None]:
+        """In the first worker, put a changed configuration into force, also when SIGHUP asks for it."""
+        if node.worker:
+            yield
+            return
+        reload = Reload(node, self._say, self._console.error)
+        loop = asyncio.get_running_loop()
+        before = signal.getsignal(RELOAD)
+        # A supervisor passes the signal on, and not what the terminal says to all of us.
+        if supervised or before is not signal.SIG_IGN:
+            signal.signal(RELOAD, lambda *_: loop.call_soon_threadsafe(reload.ask))
+        try:
+            async with beside(reload.follow):
+                yield
+        finally:
+            signal.signal(RELOAD, before)
+
+    def _say(self, text: str) -> None:
+        if not self._console.as_json:
+            self._console.note(f"clawmesh: {text}")
+
     def _note(self, node: Node, text: str) -> None:
         busy = node.app.engine.under_way
-        if busy and not self._console.as_json:
-            self._console.note(f"clawmesh: {text.format(count(busy, 'message'))}")
+        if busy:
+            self._say(text.format(count(busy, "message")))
 
 
 class Stops:

@@ -48,7 +48,7 @@ class Node(Struct, frozen=True):
 
     app: App
     door: Door
-    verbs: Mapping[str, Verb]
+    verbs: dict[str, Verb]
     worker: int = 0
     workers: int = 1
     joints: Mapping[int, SocketJoint] = {}
@@ -63,6 +63,10 @@ class Node(Struct, frozen=True):
         if worker == self.worker:
             return await named(verb, self.verbs)(**arguments)
         return await self.joints[worker].query(verb, **arguments)
+
+    def offer(self, name: str, verb: Verb) -> None:
+        """Let others ask for one more verb."""
+        self.verbs[name] = verb
 
     def home(self, session: str) -> int:
         """Return the number of the worker that a session is at home in."""
@@ -117,7 +121,7 @@ async def open_node(
         app = await stack.enter_async_context(open_app(config, places, environ, warn, seat))
         if joints:
             await stack.enter_async_context(beside(Rings(app.engine.waits, joints, at).watch))
-        offered = verbs(app, place.worker, place.stop)
+        offered = dict(verbs(app, place.worker, place.stop))
         path = socket_of(places.data, place.worker)
         door = await stack.enter_async_context(open_door(path, app.engine, offered, clock, warn))
         yield Node(app, door, offered, place.worker, place.workers, joints)

@@ -33,7 +33,9 @@ DRAIN_SECONDS = 28.0
 # One that lived for so long was in no crash loop.
 SOUND_SECONDS = 10.0
 PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
-STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPS = (signal.SIGTERM, signal.SIGINT)
+# Passed on to the first worker, which reads the configuration again.
+RELOAD = signal.SIGHUP
 # So many of them are passed on to the workers; one more kills them.
 PATIENCE = 2
 PR_SET_PDEATHSIG = 1
@@ -86,7 +88,7 @@ class Supervisor:
     def run(self) -> int:
         """Return the exit code: 0 if a signal ended it and every worker ended in good order.
 
-        SIGTERM, SIGINT or SIGHUP ends the workers; one more makes them quicker, a third one kills them.
+        SIGTERM or SIGINT ends the workers; one more makes them quicker, a third one kills them. SIGHUP is passed on.
         """
         with _wakeups() as wakeups:
             while True:
@@ -98,6 +100,8 @@ class Supervisor:
                 for number in os.read(wakeups, PIPE_BYTES) if wakeups in readable else b"":
                     if number in STOPS:
                         self._stop()
+                    elif number == RELOAD and self._workers[0].state:
+                        os.kill(self._workers[0].pid, RELOAD)
                 for worker in self._workers:
                     if worker.told in readable:
                         self._hear(worker)
@@ -140,11 +144,11 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         # No signal may reach the child while its handlers are still ours.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*STOPS, RELOAD))
         pid = os.fork()
         if not pid:
             _perform(self._work, number, tell, parent)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOPS, RELOAD))
         return pid
 
     def _hear(self, worker: Worker) -> None:
@@ -206,7 +210,7 @@ class Supervisor:
 
 def _heeded() -> Sequence[signal.Signals]:
     """Return the signals that are ours to handle; under nohup SIGHUP is not."""
-    return [each for each in (*STOPS, signal.SIGCHLD) if signal.getsignal(each) is not signal.SIG_IGN]
+    return [each for each in (*STOPS, RELOAD, signal.SIGCHLD) if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 @contextmanager
@@ -256,7 +260,7 @@ def _detach(parent: int) -> None:
         signal.signal(each, signal.SIG_DFL)
     for each in (signal.SIGINT, signal.SIGHUP):  # what the terminal says is for the supervisor, which ends us
         signal.signal(each, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOPS, RELOAD))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

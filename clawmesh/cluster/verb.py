@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from clawmesh.agent.census import census
-from clawmesh.app import App
+from clawmesh.app import App, Prepared
 from clawmesh.cluster.door import Verb
 from clawmesh.mesh import dead
 from clawmesh.mesh.address import Address
@@ -57,24 +57,13 @@ def verbs(app: App, worker: int, stop: Callable[[], None]) -> Mapping[str, Verb]
         found = engine.waits.reachable(map(Address.parse, addresses))
         return [[str(asker), str(asked)] for asker, asked in islice(found, WAITS)]
 
-    async def redrive(id: str) -> str:
-        return await dead.redrive(engine, id)
-
-    async def discard(id: str) -> None:
-        await dead.discard(engine, id)
-
-    async def end() -> None:
-        stop()
-
     return {
         "status": status,
         "statistics": statistics,
         "history": history,
         "waits": waits,
-        "redrive": redrive,
-        "discard": discard,
-        "stop": end,
         **_watching(app, worker),
+        **_steering(app, stop),
     }
 
 
@@ -96,3 +85,31 @@ def _watching(app: App, worker: int) -> Mapping[str, Verb]:
         return {**traffic.counts(), **now, "worker": worker}
 
     return {"news": news, "minute": minute, "counts": counts}
+
+
+def _steering(app: App, stop: Callable[[], None]) -> Mapping[str, Verb]:
+    """Return the verbs that change something."""
+    engine = app.engine
+
+    async def redrive(id: str) -> str:
+        return await dead.redrive(engine, id)
+
+    async def discard(id: str) -> None:
+        await dead.discard(engine, id)
+
+    prepared: list[Prepared] = []
+
+    async def prepare() -> list[str]:
+        """Read and check the configuration for `adopt`; return the tables that wait for a restart."""
+        prepared[:] = [await app.prepare()]
+        return [*prepared[0].late]
+
+    async def adopt() -> int:
+        """Put what was prepared into force; return its number."""
+        app.adopt(prepared.pop())
+        return app.version
+
+    async def end() -> None:
+        stop()
+
+    return {"redrive": redrive, "discard": discard, "prepare": prepare, "adopt": adopt, "stop": end}

@@ -10,7 +10,7 @@ class Cascades:
     """Counts, for every root that has anything under way, all envelopes that came of it."""
 
     def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
+        self.ceiling = ceiling
         self._under_way: dict[str, int] = {}
         self._total: dict[str, int] = {}
 
@@ -20,7 +20,7 @@ class Cascades:
         Raises:
             LimitError: as many as `[mesh] fanout` allows came of the same root.
         """
-        if (total := self._total.get(envelope.root, 0)) >= self._ceiling:
+        if (total := self._total.get(envelope.root, 0)) >= self.ceiling:
             raise LimitError(
                 f"{total} messages came of {envelope.root} already; [mesh] fanout allows no more", limit="fanout"
             )

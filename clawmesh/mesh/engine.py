@@ -76,10 +76,7 @@ class Engine:
         self._route = means.route
         self.warn = means.warn
         self._agents = agents
-        self._followers: dict[str, list[str]] = {}
-        for agent, topics in agents.items():
-            for topic in topics:
-                self._followers.setdefault(topic, []).append(agent)
+        self._followers = _followers(agents)
         self._handler = handler
         self._mailboxes = Mailboxes(settings.mailbox)
         self._live = Register(settings.fanout)
@@ -111,6 +108,14 @@ class Engine:
                 self._close()
         if failure is not None:
             raise failure
+
+    def adopt(self, agents: Mapping[str, tuple[str, ...]], settings: MeshSettings) -> None:
+        """Know these agents and keep to these settings from now on; what is under way goes on."""
+        self.settings = settings
+        self._agents = agents
+        self._followers = _followers(agents)
+        self._mailboxes.bound = settings.mailbox
+        self._live.cascades.ceiling = settings.fanout
 
     def watch(self, observer: Observer) -> None:
         self._observers.add(observer)
@@ -437,6 +442,15 @@ class Engine:
         """Release what no pump will take any more."""
         for delivery in self._mailboxes.close(BusyError("the mesh is closed")):
             self._end(delivery, CLOSED)
+
+
+def _followers(agents: Mapping[str, tuple[str, ...]]) -> Mapping[str, Sequence[str]]:
+    """Return for each topic the agents that follow it."""
+    followers: dict[str, list[str]] = {}
+    for agent, topics in agents.items():
+        for topic in topics:
+            followers.setdefault(topic, []).append(agent)
+    return followers
 
 
 @asynccontextmanager

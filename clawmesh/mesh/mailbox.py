@@ -80,7 +80,7 @@ class Mailboxes:
     """The mailboxes of all sessions that have anything under way."""
 
     def __init__(self, bound: int) -> None:
-        self._bound = bound
+        self.bound = bound
         self._mailboxes: dict[Address, Mailbox] = {}
 
     def __contains__(self, address: Address) -> bool:
@@ -92,7 +92,7 @@ class Mailboxes:
     def get(self, address: Address) -> Mailbox:
         mailbox = self._mailboxes.get(address)
         if mailbox is None:
-            mailbox = self._mailboxes[address] = Mailbox(self._bound)
+            mailbox = self._mailboxes[address] = Mailbox(self.bound)
         return mailbox
 
     def tidy(self, address: Address, mailbox: Mailbox) -> None:

@@ -16,10 +16,13 @@ from clawmesh.codec import pack, unpacker
 from clawmesh.errors import (
     BackendError,
     ClawmeshError,
+    ConfigError,
     FailedError,
     Failure,
     LimitError,
     MeshError,
+    PluginError,
+    Problem,
     StorageError,
     ToolError,
     UsageError,
@@ -136,7 +139,9 @@ def _raised(fault: Fault) -> ClawmeshError:
         error = kind(fault.text, fault.failure)
     elif issubclass(kind, LimitError):
         error = kind(fault.text, limit=fault.limit)
-    elif issubclass(kind, MeshError | UsageError | ToolError | StorageError):
+    elif issubclass(kind, ConfigError):
+        error = ConfigError([Problem(line) for line in fault.text.splitlines()])
+    elif issubclass(kind, MeshError | UsageError | ToolError | StorageError | PluginError):
         error = kind(fault.text)
     else:
         error = FailedError(fault.text)

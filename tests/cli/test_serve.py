@@ -75,6 +75,12 @@ class Server:
     def workers(self) -> list[int]:
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    def said(self, text: str) -> None:
+        """Wait until it says this on standard error."""
+        assert self.process.stderr is not None
+        while text not in (line := self.process.stderr.readline()):
+            assert line, f"it ended without a word of {text!r}"
+
     def wait(self) -> str:
         """Return what it said on standard error, when it has ended in good order."""
         _, errors = self.process.communicate(timeout=50)
@@ -304,7 +310,7 @@ def test_what_never_lets_the_loop_go_is_ended_by_a_third_signal(person: Person) 
         asked = person.start("ask", "hog/s", "all of it")
         while not stories(person, "hog/s"):
             assert asked.poll() is None
-        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             os.kill(server.pid, stop)
         assert server.process.wait(50) == 130
         asked.kill()
@@ -334,3 +340,17 @@ def test_another_configuration_than_that_of_the_mesh_is_said(person: Person) -> 
 def test_an_answer_tells_the_id_that_why_wants(person: Person) -> None:
     answered = person.json("ask", "echo/s", "hi")
     assert person.json("why", answered["id"])["answer"]["parts"] == [{"type": "text", "text": answered["text"]}]
+
+
+def test_a_changed_configuration_comes_into_force_in_all_workers(duo: Person) -> None:
+    with serving(duo) as server:
+        with (duo.folder / "clawmesh.toml").open("a") as file:
+            file.write('[agents.fresh]\nmodel = "echo"\nbackend = "script"\n')
+        server.process.send_signal(signal.SIGHUP)
+        server.said("the configuration was read again and is in force")
+        for session in (LEFT, RIGHT):
+            assert duo.run("ask", f"fresh/{session}", "hi").stdout == "You said: hi\n"
+        (duo.folder / "clawmesh.toml").write_text("[agents")
+        server.process.send_signal(signal.SIGHUP)
+        server.said("the old one stays in force")
+        assert duo.run("ask", f"fresh/{LEFT}", "hi").stdout == "You said: hi\n"

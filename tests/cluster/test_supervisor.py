@@ -62,7 +62,7 @@ def crew(tmp_path: Path, workers: int, mood: str = "good", *, prefix: tuple[str,
             process.kill()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_in_good_order(tmp_path: Path, stop: signal.Signals) -> None:
     with crew(tmp_path, 3) as team:
         team.until("^ready")
