@@ -21,7 +21,7 @@ from clawmesh.mesh.address import Address
 
 Scope: TypeAlias = Literal["read", "talk", "operate", "admin"]
 """read: see agents, sessions, messages and figures · talk: send messages · operate: see and steer what belongs to
-others · admin: everything, tokens too."""
+others, too · admin: everything."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 FILE = "tokens.json"
@@ -48,7 +48,7 @@ class Token(Struct, frozen=True):
     expires: float | None = None
 
     def may(self, scope: Scope) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
+        return scope in self.scopes or "admin" in self.scopes or (scope == "read" and "operate" in self.scopes)
 
     @property
     def free(self) -> bool:

@@ -39,7 +39,7 @@ class Traffic:
         self._until = 0.0
         self._seconds: deque[Second] = deque(maxlen=SECONDS)
         self._news: deque[dict[str, Any]] = deque(maxlen=NEWS)
-        self._number = 0
+        self._number = 1  # of what happens next; 0 is nobody's
         self.accepted_by_kind: Counter[str] = Counter()
         self.endings: Counter[tuple[str, str]] = Counter()
         self.tokens: Counter[tuple[str, str]] = Counter()
@@ -77,7 +77,7 @@ class Traffic:
         fresh = self._number - since if 0 < since <= self._number else 0
         missed = fresh > len(self._news)
         events = [*self._news][-fresh:] if fresh else []
-        return {"next": max(1, self._number), "events": events, "missed": missed}
+        return {"next": self._number, "events": events, "missed": missed}
 
     def minute(self) -> dict[str, Any]:
         """Return who talked to whom in the last minute, as lists of sender, receiver, messages and errors."""
