@@ -10,7 +10,7 @@ from pathlib import Path
 from steps import CACHE, StepError, run, step
 
 MODEL = CACHE / "smollm2.gguf"
-TOOLS = {"tmux": "tmux"}
+TOOLS = {"tmux": "tmux", "promtool": "prometheus"}
 
 
 def install_tools() -> None:

@@ -74,7 +74,7 @@ def test_an_error_is_json_too(person: Person) -> None:
     assert limited["error"] == {"type": "LimitError", "message": "no answer after 1 model calls ([limits] steps)"}
     assert limited["tool_calls"][0]["result"] == "42"
     unknown = json.loads(person.run("--json", "ask", "nobody", "hi", code=2).stdout)
-    assert unknown["error"]["type"] == "UsageError"
+    assert unknown["error"]["type"] == "UnknownError"
 
 
 def test_a_deadline_ends_the_wait(person: Person) -> None:
