@@ -1,0 +1,139 @@
+"""The routes of OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from clawmesh.api.openai import chat
+from clawmesh.api.openai.caller import Caller
+from clawmesh.api.openai.completion import CompletionStream, CompletionWhole, Head
+from clawmesh.api.openai.exchange import QUIET, Exchange, Mesh, send_fault, send_json
+from clawmesh.api.openai.fault import Fault, Rejection
+from clawmesh.clock import Clock
+from clawmesh.config.model import AgentConfig
+from clawmesh.ids import Ids
+from clawmesh.server.request import Application, Receive, Scope, Send
+
+Row: TypeAlias = tuple[str, str, Application]
+"""Method, path and what answers; `{id}` in a path stands for one segment of it."""
+Answer: TypeAlias = Callable[[Caller, Scope, Receive, Send], Awaitable[None]]
+
+
+class Model(Struct, frozen=True):
+    """An agent, as a model."""
+
+    id: str
+    created: int
+    object: str = "model"
+    owned_by: str = "clawmesh"
+
+
+class Models(Struct, frozen=True):
+    data: Sequence[Model]
+    object: str = "list"
+
+
+class OpenAI:
+    """Speaks OpenAI's API for the agents of a mesh.
+
+    A guard in front puts the caller's token into `scope["state"]["token"]`. `quiet` is after how many seconds of
+    silence a stream says that it lives.
+    """
+
+    def __init__(
+        self, mesh: Mesh, agents: Mapping[str, AgentConfig], clock: Clock, ids: Ids, *, quiet: float = QUIET
+    ) -> None:
+        self._mesh = mesh
+        self._agents = agents
+        self._clock = clock
+        self._ids = ids
+        self._quiet = quiet
+        self._began = int(clock.now())
+
+    def rows(self) -> Iterator[Row]:
+        """Yield what a router needs."""
+        yield "POST", "/v1/chat/completions", self.chat
+        yield "GET", "/v1/models", self.models
+        yield "GET", "/v1/models/{id}", self.model
+        yield "POST", "/v1/embeddings", self.embeddings
+
+    async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `POST /v1/chat/completions`."""
+        await _answer(self._chat, scope, receive, send)
+
+    async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `GET /v1/models` with the agents that the caller's token knows."""
+        await _answer(self._list, scope, receive, send)
+
+    async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `GET /v1/models/{id}`."""
+        await _answer(self._show, scope, receive, send)
+
+    async def embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `POST /v1/embeddings`, which no backend offers."""
+        await _answer(_no_embeddings, scope, receive, send)
+
+    async def _chat(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        caller.check("talk")
+        body = await _body(receive)
+        if body is None:
+            return
+        request = chat.read(body, caller, self._agents, self._ids)
+        head = Head(self._ids.new("chatcmpl"), int(self._clock.now()), request.model)
+        headers = _headers(head.id, request.kept)
+        if request.stream:
+            writer = CompletionStream(head, usage=request.usage)
+            await Exchange(self._mesh, request.order, writer, headers).stream(receive, send, self._quiet)
+        else:
+            await Exchange(self._mesh, request.order, CompletionWhole(head), headers).whole(receive, send)
+
+    async def _list(self, caller: Caller, _scope: Scope, _receive: Receive, send: Send) -> None:
+        caller.check("read", "talk")
+        known = [Model(name, self._began) for name in self._agents if caller.token.knows(name)]
+        await send_json(send, msgspec.json.encode(Models(known)), ())
+
+    async def _show(self, caller: Caller, scope: Scope, _receive: Receive, send: Send) -> None:
+        caller.check("read", "talk")
+        agent = caller.agent(_last(scope), self._agents)
+        await send_json(send, msgspec.json.encode(Model(agent.name, self._began)), ())
+
+
+async def _answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await answer(Caller.of(scope), scope, receive, send)
+    except Rejection as rejection:
+        await send_fault(send, rejection.fault)
+
+
+async def _no_embeddings(caller: Caller, _scope: Scope, _receive: Receive, _send: Send) -> None:
+    caller.check("talk")
+    raise Rejection(
+        Fault(status=400, message="no backend of this mesh offers embeddings", param="model", code="unsupported")
+    )
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return a request's body, which the server bounds; None if the client has left."""
+    pieces: list[bytes] = []
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        pieces.append(event.get("body", b""))
+        if not event.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _headers(id: str, kept: str) -> Sequence[tuple[bytes, bytes]]:
+    """Return what answers say besides: the id, which official clients show, and the session that is kept."""
+    session = ((b"x-clawmesh-session", kept.encode("ascii")),) if kept else ()
+    return (b"x-request-id", id.encode("ascii")), *session
+
+
+def _last(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.rpartition("/")[2]
