@@ -8,11 +8,12 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from clawmesh.api.openai import chat
+from clawmesh.api.openai import chat, responses
 from clawmesh.api.openai.caller import Caller
 from clawmesh.api.openai.completion import CompletionStream, CompletionWhole, Head
 from clawmesh.api.openai.exchange import QUIET, Exchange, Mesh, send_fault, send_json
 from clawmesh.api.openai.fault import Fault, Rejection
+from clawmesh.api.openai.response import ResponseStream, ResponseWhole
 from clawmesh.clock import Clock
 from clawmesh.config.model import AgentConfig
 from clawmesh.ids import Ids
@@ -57,6 +58,9 @@ class OpenAI:
     def rows(self) -> Iterator[Row]:
         """Yield what a router needs."""
         yield "POST", "/v1/chat/completions", self.chat
+        yield "POST", "/v1/responses", self.responses
+        yield "GET", "/v1/responses/{id}", self.response
+        yield "DELETE", "/v1/responses/{id}", self.response
         yield "GET", "/v1/models", self.models
         yield "GET", "/v1/models/{id}", self.model
         yield "POST", "/v1/embeddings", self.embeddings
@@ -64,6 +68,14 @@ class OpenAI:
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer `POST /v1/chat/completions`."""
         await _answer(self._chat, scope, receive, send)
+
+    async def responses(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `POST /v1/responses`."""
+        await _answer(self._responses, scope, receive, send)
+
+    async def response(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer `GET` and `DELETE /v1/responses/{id}`: no response is kept."""
+        await _answer(_no_response, scope, receive, send)
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer `GET /v1/models` with the agents that the caller's token knows."""
@@ -77,7 +89,7 @@ class OpenAI:
         """Answer `POST /v1/embeddings`, which no backend offers."""
         await _answer(_no_embeddings, scope, receive, send)
 
-    async def _chat(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _chat(self, caller: Caller, _scope: Scope, receive: Receive, send: Send) -> None:
         caller.check("talk")
         body = await _body(receive)
         if body is None:
@@ -90,6 +102,20 @@ class OpenAI:
             await Exchange(self._mesh, request.order, writer, headers).stream(receive, send, self._quiet)
         else:
             await Exchange(self._mesh, request.order, CompletionWhole(head), headers).whole(receive, send)
+
+    async def _responses(self, caller: Caller, _scope: Scope, receive: Receive, send: Send) -> None:
+        caller.check("talk")
+        body = await _body(receive)
+        if body is None:
+            return
+        request = responses.read(body, caller, self._agents, self._ids)
+        id = self._ids.new("resp")
+        headers = _headers(id, request.kept)
+        writer = ResponseStream(id, request.echo, self._clock, self._ids)
+        if request.stream:
+            await Exchange(self._mesh, request.order, writer, headers).stream(receive, send, self._quiet)
+        else:
+            await Exchange(self._mesh, request.order, ResponseWhole(writer), headers).whole(receive, send)
 
     async def _list(self, caller: Caller, _scope: Scope, _receive: Receive, send: Send) -> None:
         caller.check("read", "talk")
@@ -114,6 +140,12 @@ async def _no_embeddings(caller: Caller, _scope: Scope, _receive: Receive, _send
     raise Rejection(
         Fault(status=400, message="no backend of this mesh offers embeddings", param="model", code="unsupported")
     )
+
+
+async def _no_response(caller: Caller, scope: Scope, _receive: Receive, _send: Send) -> None:
+    caller.check("talk")
+    message = f'there is no response "{_last(scope)}": responses are not kept; a conversation is, by its name'
+    raise Rejection(Fault(status=404, message=message, param="id", code="not_found"))
 
 
 async def _body(receive: Receive) -> bytes | None:
