@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import TimerHandle, get_running_loop
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Protocol
 
 import anyio
@@ -188,17 +189,12 @@ class Exchange:
         if len(pieces) == 1:
             return self._one(pieces[0])
         written: list[bytes] = []
-        texts: list[str] = []
-        kind: type[Text] | type[Reasoning] = Text
-        for piece in (*pieces, STEP):
-            if texts and piece.__class__ is not kind:
-                written.append(self._one(kind("".join(texts))))
-                texts.clear()
-            if piece is STEP:
-                written.append(self._writer.step())
+        for kind, run in groupby(pieces, type):
+            if kind is Text or kind is Reasoning:
+                text = "".join([piece.text for piece in run if piece is not STEP])
+                written.append(self._writer.text(text) if kind is Text else self._writer.reasoning(text))
             else:
-                kind = piece.__class__
-                texts.append(piece.text)
+                written.append(self._writer.step())
         return b"".join(written)
 
     def _one(self, piece: Said) -> bytes:

@@ -54,7 +54,7 @@ async def test_a_stream_adds_up_to_the_answer() -> None:
 async def test_pieces_are_sent_as_they_come() -> None:
     gate = anyio.Event()
     client = Client(b'{"model":"helper","messages":[{"role":"user","content":"hi"}],"stream":true}')
-    async with office(Scripted(reply("one two"), Text("one"), gate, Text(" two"))) as place:
+    async with office(Scripted(reply("one two"), Text("o"), Text("ne"), gate, Text(" t"), Text("wo"))) as place:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(place.call, "/v1/chat/completions", client=client))
             await client.begun.wait()
