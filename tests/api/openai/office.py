@@ -113,6 +113,9 @@ class Office:
         fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         return {"type": "http", "method": method, "path": path, "headers": fields, "state": {"token": token}}
 
+    def row(self, method: str, path: str) -> Application:
+        return next(answer for (verb, row), answer in self.rows.items() if verb == method and _fits(row, path))
+
     async def call(
         self,
         path: str,
@@ -124,8 +127,7 @@ class Office:
         client: Client | None = None,
     ) -> Answer:
         client = client or Client(body if isinstance(body, bytes) else json.dumps(body).encode())
-        row = next(answer for (verb, row), answer in self.rows.items() if verb == method and _fits(row, path))
-        await row(self.scope(method, path, token, headers or {}), client.receive, client.send)
+        await self.row(method, path)(self.scope(method, path, token, headers or {}), client.receive, client.send)
         return client.answer
 
     async def chat(self, messages: Any = "hi", **rest: Any) -> Answer:
