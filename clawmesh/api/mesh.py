@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +35,22 @@ class Node(Protocol):
         """Return the number of the worker that a session is at home in."""
 
 
+class Agents(Mapping[str, AgentConfig]):
+    """The agents of whatever configuration is in force."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def __getitem__(self, name: str) -> AgentConfig:
+        return self._app.config.agents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._app.config.agents)
+
+    def __len__(self) -> int:
+        return len(self._app.config.agents)
+
+
 class Mesh:
     """What routes work with."""
 
@@ -42,11 +58,7 @@ class Mesh:
         self.node = node
         self.app = node.app
         self.engine = node.app.engine
-
-    @property
-    def agents(self) -> Mapping[str, AgentConfig]:
-        """The agents of the configuration in force."""
-        return self.app.config.agents
+        self.agents = Agents(node.app)
 
     async def there(self, verb: str, session: str, /, **arguments: Any) -> Any:
         """Do what a verb says in the process that is home to a session; raises as `Node.query` does."""

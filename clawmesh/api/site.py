@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
@@ -13,6 +13,7 @@ from clawmesh.api.guard import Guard
 from clawmesh.api.health import Health
 from clawmesh.api.mesh import Mesh
 from clawmesh.api.messages import Messages
+from clawmesh.api.openai.door import OpenAI
 from clawmesh.api.operation import Operation
 from clawmesh.api.sessions import Sessions
 from clawmesh.api.token import Tokens
@@ -48,6 +49,12 @@ def routes(mesh: Mesh) -> Iterable[BaseRoute]:
     yield Path("/api/cost", Endpoint("operate", operation.cost), methods=["GET"])
     yield Path("/api/config", Endpoint("operate", operation.config), methods=["GET"])
     yield Path("/api/reload", Endpoint("admin", operation.reload), methods=["POST"])
+    openai = OpenAI(mesh.engine, mesh.agents, mesh.engine.clock, mesh.app.ids)
+    rows: dict[str, dict[str, Application]] = {}
+    for method, path, application in openai.rows():
+        rows.setdefault(path, {})[method] = application
+    for path, applications in rows.items():
+        yield Path(path, _ByMethod(applications), methods=[*applications])
 
 
 class Path(Route):
@@ -59,6 +66,16 @@ class Path(Route):
             await say(ApiError(405, f"{scope['path']} is for {known}"), send)
             return
         await super().handle(scope, receive, send)
+
+
+class _ByMethod:
+    """Several applications at one path."""
+
+    def __init__(self, applications: Mapping[str, Application]) -> None:
+        self._applications = applications
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._applications["GET" if scope["method"] == "HEAD" else scope["method"]](scope, receive, send)
 
 
 class _Raw:
