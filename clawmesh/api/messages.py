@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from msgspec import Struct, to_builtins
@@ -18,11 +19,13 @@ from clawmesh.errors import ClawmeshError, FailedError, UnknownError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Outcome
-from clawmesh.messages import Image, Message, Part, Piece, Text
+from clawmesh.messages import Image, Message, Part, Piece, Retraction, Text
 from clawmesh.server.request import Receive, Scope, Send
 
 STREAM = "text/event-stream"
 LONGEST = 86_400.0
+KEY, LAST = b"idempotency-key", b"last-event-id"
+LAST_EVENT = re.compile(r"([0-9a-f]{1,16})\.([0-9]{1,9})")
 
 
 class Picture(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +94,9 @@ class Messages:
         self._mesh.engine.check(agent)
         if posted.seconds is not None and not 0 < posted.seconds <= LONGEST:
             raise ApiError(400, f"found {posted.seconds}, expected seconds above 0, a day at most", param="seconds")
+        key = call.header(KEY)
+        if key and not posted.session:
+            return call.token.apart(agent, key)
         return call.token.inside(agent, posted.session or self._mesh.app.ids.new("s"))
 
     async def _begin(self, call: Call, posted: Posted, emit: Any = None) -> Delivery:
@@ -100,12 +106,12 @@ class Messages:
             sender=call.token.name,
             seconds=posted.seconds,
             emit=emit,
-            key=call.header(b"idempotency-key"),
+            key=call.header(KEY),
         )
 
     async def _send_only(self, call: Call, posted: Posted, send: Send) -> None:
         address = self._address(call, posted)
-        key = call.header(b"idempotency-key")
+        key = call.header(KEY)
         id = await self._mesh.engine.send(
             address, posted.message(), sender=call.token.name, seconds=posted.seconds, key=key
         )
@@ -123,7 +129,9 @@ class Messages:
             await answer(send, {**told, **_answered(outcome)})
 
     async def _stream(self, call: Call, posted: Posted, send: Send) -> None:
-        source = EventSource(call.scope, send)
+        address = self._address(call, posted)
+        epoch, after = await self._resumed(call, str(address))
+        source = EventSource(call.scope, send, epoch=epoch, after=after or 0)
         early: list[Piece] = []
         accepted = False
 
@@ -141,20 +149,43 @@ class Messages:
             try:
                 await self._mesh.engine.kept(delivery)
                 source.tell("accepted", told)
+                if after == 0:
+                    source.tell("piece", Retraction("the answer is told from its beginning"))
                 for piece in early:
                     source.tell("piece", piece)
                 accepted = True
                 outcome = await self._mesh.engine.settled(delivery)
             except ClawmeshError as error:
-                source.tell("failed", {**told, **_failed(error)})
+                source.tell("failed", {**told, **_failed(error)}, last=True)
                 return
             if outcome.message is None:
                 reason = outcome.error or FailedError("there is no answer")
-                source.tell("failed", {**told, "ending": outcome.ending, **_failed(reason)})
+                source.tell("failed", {**told, "ending": outcome.ending, **_failed(reason)}, last=True)
             else:
-                source.tell("answered", {**told, **_answered(outcome)})
+                source.tell("answered", {**told, **_answered(outcome)}, last=True)
 
         await source.run(follow)
+
+    async def _resumed(self, call: Call, session: str) -> tuple[str, int | None]:
+        """Return the epoch of a stream's numbers, and up to which of them the client has heard the events.
+
+        The latter is None for one who begins, and 0 for one who has heard events of an earlier epoch.
+
+        Raises:
+            ApiError: the client wants to go on with what has no key, or says where in no words of ours.
+        """
+        key, last = call.header(KEY), call.header(LAST)
+        if not key:
+            if last:
+                raise ApiError(400, "only a message that was sent with an Idempotency-Key can be heard on")
+            return "0", None
+        epoch: str = await self._mesh.there("epoch", session)
+        if not last:
+            return epoch, None
+        match = LAST_EVENT.fullmatch(last)
+        if match is None:
+            raise ApiError(400, f"found Last-Event-ID {last!r}, expected one that was told here")
+        return epoch, int(match[2]) if match[1] == epoch else 0
 
 
 def _told(delivery: Delivery, call: Call) -> dict[str, Any]:

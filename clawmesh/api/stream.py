@@ -24,10 +24,15 @@ encode = msgspec.json.Encoder().encode
 
 
 class EventSource:
-    """One stream of events to one client; each event has a number, from 1."""
+    """One stream of events to one client; each event has a number, from 1, within its `epoch`.
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    A client that comes back has heard the events up to the number `after`, which are not told again.
+    """
+
+    def __init__(self, scope: Scope, send: Send, *, epoch: str = "0", after: int = 0) -> None:
         self._send = send
+        self._epoch = epoch.encode("ascii")
+        self._after = after
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
         self._size = 0
@@ -38,14 +43,18 @@ class EventSource:
         self._work: asyncio.Task[None] | None = None
         scope["extensions"]["clawmesh.left"](self._leave)
 
-    def tell(self, event: str, value: Any) -> None:
-        """Tell an event with a value as JSON.
+    def tell(self, event: str, value: Any, *, last: bool = False) -> None:
+        """Tell an event with a value as JSON; the last one is told to whoever comes back, too.
 
         Raises:
             OversizeError: too much waits for the client already.
         """
         self._number += 1
-        self._put(b"id: %d\nevent: %b\ndata: %b\n\n" % (self._number, event.encode(), encode(value)))
+        if last:
+            self._number = max(self._number, self._after + 1)
+        if self._number > self._after:
+            id = (self._epoch, self._number)
+            self._put(b"id: %b.%d\nevent: %b\ndata: %b\n\n" % (*id, event.encode(), encode(value)))
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Begin the answer, do the work that tells the events, and end when all is written or the client has left.

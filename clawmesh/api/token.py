@@ -69,6 +69,12 @@ class Token(Struct, frozen=True):
         address = Address.parse(f"{agent}/{session}")
         return address if self.free else Address.parse(f"{agent}/{self.name}{SEPARATOR}{session}")
 
+    def apart(self, agent: str, key: str) -> Address:
+        """Return the session of a message that has none but an idempotency key: what comes twice meets itself there."""
+        # By the token's name too: two holders may choose the same key.
+        digest = sha256(f"{self.name}\0{key}".encode(errors="replace")).hexdigest()[:32]
+        return self.inside(agent, f"key_{digest}")
+
     def outside(self, address: Address) -> str:
         """Return the name by which the holder calls a session that is theirs."""
         return address.session if self.free else address.session.removeprefix(self.name + SEPARATOR)

@@ -72,6 +72,7 @@ def _watching(app: App, worker: int) -> Mapping[str, Verb]:
     engine, sessions = app.engine, app.roster.sessions
     traffic = Traffic(engine.clock)
     engine.watch(traffic)
+    started = engine.clock.now()
 
     async def news(since: int) -> dict[str, Any]:
         return traffic.news(since)
@@ -84,7 +85,11 @@ def _watching(app: App, worker: int) -> Mapping[str, Verb]:
         now = {"under_way": engine.under_way, "warm": len(sessions), "rss": resident(), "line": engine.gate.waiting}
         return {**traffic.counts(), **now, "worker": worker}
 
-    return {"news": news, "minute": minute, "counts": counts}
+    async def epoch() -> str:
+        """Return what tells this process from those before it."""
+        return f"{int(started * 1000):x}"
+
+    return {"news": news, "minute": minute, "counts": counts, "epoch": epoch}
 
 
 def _steering(app: App, stop: Callable[[], None]) -> Mapping[str, Verb]:

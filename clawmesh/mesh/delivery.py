@@ -16,9 +16,14 @@ from clawmesh.messages import Emit, Piece
 if TYPE_CHECKING:
     from clawmesh.mesh.route import Joint
 
+# Of longer answers those who come back hear only the rest, and the whole at the end.
+HEARD = 20_000
+
 
 class Delivery:
     """Carries an envelope to its outcome.
+
+    What comes with an idempotency key may be asked for again while it is under way: whoever does hears all its pieces.
 
     `story` is what the journal has of it from before a crash; `counted` says that one more try is noted there.
     `detached` says that it goes on when nobody waits. `accepted` and `recorded` are the journal's positions of its
@@ -29,6 +34,7 @@ class Delivery:
 
     __slots__ = (
         "_emits",
+        "_heard",
         "_waiters",
         "accepted",
         "again",
@@ -62,6 +68,7 @@ class Delivery:
         self.recorded = 0
         self.taken = 0.0
         self._emits: list[Emit] = [] if emit is None else [emit]
+        self._heard: list[Piece] = []
         self._waiters: list[Future[Outcome]] = []
 
     def check(self, now: float) -> float:
@@ -75,8 +82,10 @@ class Delivery:
         return 0.0
 
     def attach(self, emit: Emit | None) -> None:
-        """Let one more hear the pieces that come from now on."""
+        """Let one more hear the pieces, those first that are kept."""
         if emit is not None:
+            for piece in self._heard:
+                emit(piece)
             self._emits.append(emit)
 
     @property
@@ -89,6 +98,8 @@ class Delivery:
             self.observers.piece(self.envelope, piece)
         for emit in self._emits:
             emit(piece)
+        if self.envelope.key and len(self._heard) < HEARD:
+            self._heard.append(piece)
 
     def waiter(self) -> Future[Outcome]:
         """Return a future for the outcome, which is its caller's own; to be given back to `leave`."""

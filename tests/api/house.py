@@ -91,11 +91,19 @@ async def house(data: Path, config: str = CONFIG) -> AsyncIterator[House]:
             yield opened
 
 
-async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:
-    """Yield the server-sent events of an answer with their values."""
-    name = ""
+async def numbered(response: httpx2.Response) -> AsyncIterator[tuple[str, str, Any]]:
+    """Yield the server-sent events of an answer: their ids, names and values."""
+    fields: dict[str, str] = {}
     async for line in response.aiter_lines():
-        if line.startswith("event: "):
-            name = line[7:]
-        elif line.startswith("data: "):
-            yield name, json.loads(line[6:])
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "data" in fields:
+            yield fields["id"], fields["event"], json.loads(fields["data"])
+            fields = {}
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:
+    """Yield the server-sent events of an answer: their names and values."""
+    async for _, name, value in numbered(response):
+        yield name, value

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.api.house import events, house
+from tests.api.house import CONFIG, events, house, numbered
 
 pytestmark = pytest.mark.anyio
 STREAM = {"accept": "text/event-stream"}
@@ -152,3 +152,45 @@ async def test_nobody_sees_what_is_anothers(tmp_path: Path) -> None:
             assert (hidden.status_code, hidden.json()["error"]["message"]) == (404, 'there is no agent "teller"')
             known = {agent["name"] for agent in (await one.get("/api/agents")).json()["agents"]}
             assert known == {"echo"}
+
+
+async def test_a_stream_that_breaks_goes_on_where_it_was(tmp_path: Path) -> None:
+    paced = CONFIG.replace("pace = 60", "pace = 0.05")
+    async with house(tmp_path, paced) as home, home.client(home.token("shop", "talk")) as client:
+        headers = {**STREAM, "idempotency-key": "k1"}
+        heard: list[tuple[str, str, Any]] = []
+        post: dict[str, Any] = {"json": {"text": "hi"}, "headers": headers}
+        async with client.stream("POST", "/api/agents/slow/messages", **post) as answer:
+            async for event in numbered(answer):
+                heard.append(event)
+                if len(heard) == 3:
+                    break
+        assert home.node.app.engine.under_way == 1  # what has a key goes on
+        post["headers"] = {**headers, "last-event-id": heard[-1][0]}
+        async with client.stream("POST", "/api/agents/slow/messages", **post) as answer:
+            heard += [event async for event in numbered(answer)]
+        names = [name for _, name, _ in heard]
+        assert names == ["accepted", *["piece"] * (len(names) - 2), "answered"]
+        ids = [int(id.partition(".")[2]) for id, _, _ in heard]
+        assert ids == [*range(1, len(ids) + 1)]
+        said = "".join(value["text"] for _, name, value in heard if name == "piece")
+        assert said == heard[-1][2]["text"] == "one two three"
+
+        # Once it has ended, its end is told again, and whoever heard another process hears all of it.
+        post["headers"] = {**headers, "last-event-id": heard[-1][0]}
+        async with client.stream("POST", "/api/agents/slow/messages", **post) as answer:
+            ((id, name, value),) = [event async for event in numbered(answer)]
+        assert (name, value["text"]) == ("answered", "one two three")
+        assert int(id.partition(".")[2]) == ids[-1] + 1
+        post["headers"] = {**headers, "last-event-id": "abc.9"}
+        async with client.stream("POST", "/api/agents/slow/messages", **post) as answer:
+            told = [(name, value) async for _, name, value in numbered(answer)]
+        assert [name for name, _ in told] == ["accepted", "piece", "answered"]
+        assert told[1][1]["type"] == "retraction"
+
+
+async def test_only_what_has_a_key_can_be_heard_on(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.client(home.token("shop", "talk")) as client:
+        for headers in ({"last-event-id": "0.1"}, {"last-event-id": "x", "idempotency-key": "k"}):
+            answer = await client.post("/api/agents/echo/messages", json={"text": "hi"}, headers={**STREAM, **headers})
+            assert answer.status_code == 400

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 
 from msgspec import Struct
 
@@ -76,9 +75,7 @@ def target(caller: Caller, model: str, conversation: str, agents: Mapping[str, A
         raise invalid(f"the request names {len(given)} different sessions: {', '.join(sorted(given))}", "model")
     kept = next(iter(given), "")
     if not kept and caller.key:
-        # By the token's name too: two callers may choose the same key.
-        kept_apart = sha256(f"{caller.token.name}\0{caller.key}".encode()).hexdigest()[:32]
-        return Target(agent, caller.token.inside(name, f"key_{kept_apart}"), "")
+        return Target(agent, caller.token.apart(name, caller.key), "")
     try:
         return Target(agent, caller.token.inside(name, kept or ids.new("chat")), kept)
     except UsageError as error:
