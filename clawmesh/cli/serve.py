@@ -24,9 +24,10 @@ from clawmesh.cli.phrase import count
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
-from clawmesh.cluster.reload import Reload
+from clawmesh.cluster.reload import Reload, fingerprint
 from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, RELOAD, STOPS, Supervisor, Tell
 from clawmesh.cluster.task import beside
+from clawmesh.config.load import load
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError, ConfigError, PluginError, UsageError
@@ -92,6 +93,7 @@ class Service:
         self._journals = journals
         self._listener = listener
         self._token = token
+        self._seen = fingerprint(config, places.data)
         self._announced = False
 
     def announce(self) -> None:
@@ -131,8 +133,9 @@ class Service:
         stops = Stops(supervised=drained is not None)
         with stops.heeded():
             warn, environ = self._console.error, self._console.environ
+            config = self._newest()
             async with (
-                open_node(self._config, self._places, environ, warn, place) as node,
+                open_node(config, self._places, environ, warn, place) as node,
                 open_front(node, self._listener, self._config.api, warn) as server,
                 self._reloading(node, supervised=drained is not None),
             ):
@@ -149,13 +152,26 @@ class Service:
                     self._console.error(f"{count(left, 'message')} left in the journal for the next start")
         return 0
 
+    def _newest(self) -> Config:
+        """Return the configuration as it is now: it may have changed since the process that forked this one read it."""
+        seen = fingerprint(self._config, self._places.data)
+        if seen == self._seen:
+            return self._config
+        try:
+            config = load(self._places.require(), self._console.environ)
+        except ConfigError as error:
+            self._console.error(f"the configuration has changed and cannot be used; an older one is in force:\n{error}")
+            return self._config
+        self._seen = seen
+        return config
+
     @asynccontextmanager
     async def _reloading(self, node: Node, *, supervised: bool) -> AsyncIterator[None]:
         """In the first worker, put a changed configuration into force, also when SIGHUP asks for it."""
         if node.worker:
             yield
             return
-        reload = Reload(node, self._say, self._console.error)
+        reload = Reload(node, self._seen, self._say, self._console.error)
         loop = asyncio.get_running_loop()
         before = signal.getsignal(RELOAD)
         # A supervisor passes the signal on, and not what the terminal says to all of us.

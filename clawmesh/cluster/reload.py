@@ -30,10 +30,14 @@ class Reloaded(Struct, frozen=True):
 
 
 class Reload:
-    """Replaces the configuration of a mesh; lives in its first worker. `say` hears of it, `warn` of what is wrong."""
+    """Replaces the configuration of a mesh; lives in its first worker.
 
-    def __init__(self, node: Node, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    `seen` is how the files looked when they were read; `say` hears of what is new, `warn` of what is wrong.
+    """
+
+    def __init__(self, node: Node, seen: Print, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._node = node
+        self._seen = seen
         self._say = say
         self._warn = warn
         node.offer("reload", self._reload)
@@ -66,25 +70,23 @@ class Reload:
 
     async def follow(self) -> None:
         """Again and again, read it when somebody asks, or when its files have changed and then rested for a moment."""
-        seen = await self._print()
         while True:
             with anyio.move_on_after(LOOK_SECONDS):
                 await self._asked.wait()
             asked, self._asked = self._asked.is_set(), anyio.Event()
             found = await self._print()
-            if not asked and (found == seen or found != await self._rested(found)):
+            if not asked and (found == self._seen or found != await self._rested()):
                 continue
-            seen = found
+            self._seen = found
             try:
                 await self.run()
             except ClawmeshError as error:
                 self._warn(f"the configuration has changed and cannot be used; the old one stays in force:\n{error}")
 
-    async def _rested(self, found: Print) -> Print:
+    async def _rested(self) -> Print:
         """Return how the files look a moment later: one that is being written is not read."""
         await anyio.sleep(LOOK_SECONDS / 4)
-        now = await self._print()
-        return found if now == found else now
+        return await self._print()
 
     async def _print(self) -> Print:
         app = self._node.app

@@ -310,7 +310,7 @@ def test_what_never_lets_the_loop_go_is_ended_by_a_third_signal(person: Person) 
         asked = person.start("ask", "hog/s", "all of it")
         while not stories(person, "hog/s"):
             assert asked.poll() is None
-        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             os.kill(server.pid, stop)
         assert server.process.wait(50) == 130
         asked.kill()
@@ -342,6 +342,15 @@ def test_an_answer_tells_the_id_that_why_wants(person: Person) -> None:
     assert person.json("why", answered["id"])["answer"]["parts"] == [{"type": "text", "text": answered["text"]}]
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Let what a test starts heed SIGHUP, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 def test_a_changed_configuration_comes_into_force_in_all_workers(duo: Person) -> None:
     with serving(duo) as server:
         with (duo.folder / "clawmesh.toml").open("a") as file:

@@ -48,7 +48,8 @@ class House:
         self.said: list[str] = []
         self.warned: list[str] = []
         self.news = anyio.Event()
-        self.reload = Reload(node, self._say, self._warn)
+        seen = fingerprint(node.app.config, node.app.places.data)
+        self.reload = Reload(node, seen, self._say, self._warn)
 
     def _say(self, text: str) -> None:
         self.said.append(text)

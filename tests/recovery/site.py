@@ -69,7 +69,8 @@ class Site:
     @property
     def environ(self) -> dict[str, str]:
         own = {"HOME": str(self.folder / "home"), "CLAWMESH_DATA": str(self.data)}
-        return {"PATH": os.environ["PATH"], **own, **self.more}
+        # Any free port: sites are besieged side by side.
+        return {"PATH": os.environ["PATH"], "CLAWMESH_PORT": "0", **own, **self.more}
 
     def configure(self, ledger: str, workers: int = 1) -> None:
         """Write the configuration; the next process reads it."""
