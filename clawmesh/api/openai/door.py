@@ -11,7 +11,7 @@ from msgspec import Struct
 from clawmesh.api.openai import chat, responses
 from clawmesh.api.openai.caller import Caller
 from clawmesh.api.openai.completion import CompletionStream, CompletionWhole, Head
-from clawmesh.api.openai.exchange import QUIET, Exchange, Mesh, send_fault, send_json
+from clawmesh.api.openai.exchange import QUIET, Exchange, Left, Mesh, send_fault, send_json
 from clawmesh.api.openai.fault import Fault, Rejection
 from clawmesh.api.openai.response import ResponseStream, ResponseWhole
 from clawmesh.clock import Clock
@@ -89,7 +89,7 @@ class OpenAI:
         """Answer `POST /v1/embeddings`, which no backend offers."""
         await _answer(_no_embeddings, scope, receive, send)
 
-    async def _chat(self, caller: Caller, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def _chat(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         caller.check("talk")
         body = await _body(receive)
         if body is None:
@@ -99,11 +99,11 @@ class OpenAI:
         headers = _headers(head.id, request.kept)
         if request.stream:
             writer = CompletionStream(head, usage=request.usage)
-            await Exchange(self._mesh, request.order, writer, headers).stream(receive, send, self._quiet)
+            await Exchange(self._mesh, request.order, writer, headers).stream(_left(scope), send, self._quiet)
         else:
-            await Exchange(self._mesh, request.order, CompletionWhole(head), headers).whole(receive, send)
+            await Exchange(self._mesh, request.order, CompletionWhole(head), headers).whole(_left(scope), send)
 
-    async def _responses(self, caller: Caller, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def _responses(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         caller.check("talk")
         body = await _body(receive)
         if body is None:
@@ -113,9 +113,9 @@ class OpenAI:
         headers = _headers(id, request.kept)
         writer = ResponseStream(id, request.echo, self._clock, self._ids)
         if request.stream:
-            await Exchange(self._mesh, request.order, writer, headers).stream(receive, send, self._quiet)
+            await Exchange(self._mesh, request.order, writer, headers).stream(_left(scope), send, self._quiet)
         else:
-            await Exchange(self._mesh, request.order, ResponseWhole(writer), headers).whole(receive, send)
+            await Exchange(self._mesh, request.order, ResponseWhole(writer), headers).whole(_left(scope), send)
 
     async def _list(self, caller: Caller, _scope: Scope, _receive: Receive, send: Send) -> None:
         caller.check("read", "talk")
@@ -164,6 +164,11 @@ def _headers(id: str, kept: str) -> Sequence[tuple[bytes, bytes]]:
     """Return what answers say besides: the id, which official clients show, and the session that is kept."""
     session = ((b"x-clawmesh-session", kept.encode("ascii")),) if kept else ()
     return (b"x-request-id", id.encode("ascii")), *session
+
+
+def _left(scope: Scope) -> Left:
+    left: Left = scope["extensions"]["clawmesh.left"]
+    return left
 
 
 def _last(scope: Scope) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle, get_running_loop
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import anyio
 from msgspec import Struct
@@ -18,7 +18,7 @@ from clawmesh.errors import ClawmeshError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.envelope import Outcome, Wishes
 from clawmesh.messages import Emit, Message, Reasoning, Report, Text, ToolCall
-from clawmesh.server.request import Receive, Send
+from clawmesh.server.request import Send
 
 MIB = 1024 * 1024
 # What may wait for a client that reads a stream, and what an answer may be that is sent as a whole.
@@ -26,6 +26,10 @@ BEHIND, WHOLE = MIB, 32 * MIB
 # Seconds of silence on a stream. Whoever stands between keeps a connection only while something comes.
 QUIET = 15.0
 ALIVE = b": still at work\n\n"
+
+
+Left: TypeAlias = Callable[[Callable[[], None]], None]
+"""Takes what is to be called when the client leaves: the extension `clawmesh.left` of an ASGI scope."""
 
 
 class Mesh(Protocol):
@@ -101,34 +105,35 @@ class Exchange:
         self._headers = headers
         self._failure: Exception | None = None
 
-    async def whole(self, receive: Receive, send: Send) -> None:
+    async def whole(self, left: Left, send: Send) -> None:
         """Send the answer when it is complete, or an error with its status."""
         asking = anyio.CancelScope()
         feed = Feed(WHOLE, asking.cancel)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_attend, receive, tasks.cancel_scope)
-            await self._ask(feed, asking)
-            tasks.cancel_scope.cancel()
-        self._raise()
+        left(asking.cancel)
+        await self._ask(feed, asking)
         if not feed.ended:
             return  # the client has left
         said, end = feed.take()
-        if isinstance(fault := self._fault(end), Fault):
+        if (fault := _fault(end)) is not None:
             await send_fault(send, fault, self._headers)
         else:
             self._writer.begin()
             self._say(said)
             await send_json(send, self._close(feed, end), self._headers)
+        self._raise()
 
-    async def stream(self, receive: Receive, send: Send, quiet: float = QUIET) -> None:
+    async def stream(self, left: Left, send: Send, quiet: float = QUIET) -> None:
         """Send the answer as it comes. What fails before the first byte is an error with its status, later an event."""
         asking = anyio.CancelScope()
         feed = Feed(BEHIND, asking.cancel)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_attend, receive, tasks.cancel_scope)
+            left(tasks.cancel_scope.cancel)
             tasks.start_soon(self._ask, feed, asking)
             with _Reminder(feed, quiet) as reminder:
-                await self._pass_on(feed, send, reminder)
+                try:
+                    await self._pass_on(feed, send, reminder)
+                except Exception as error:  # noqa: BLE001 - raised again below, outside of the group that would wrap it
+                    self._failure = error
             tasks.cancel_scope.cancel()
         self._raise()
 
@@ -137,7 +142,7 @@ class Exchange:
         while True:
             await feed.news()
             said, end = feed.take()
-            fault = self._fault(end)
+            fault = _fault(end)
             body = b""
             if not begun:
                 if fault is not None:
@@ -171,7 +176,7 @@ class Exchange:
                 )
             except ClawmeshError as error:
                 feed.finish(fault_of(error))
-            except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
+            except Exception as error:  # noqa: BLE001 - raised again when the client has been told
                 self._failure = error
                 feed.finish(Fault(status=500, message="this failed inside the server", type="server_error"))
             else:
@@ -180,9 +185,6 @@ class Exchange:
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-    def _fault(self, end: End | None) -> Fault | None:
-        return failure_of(end) if isinstance(end, Outcome) else end
 
     def _say(self, pieces: Sequence[Said]) -> bytes:
         """Write pieces; those that have come meanwhile and are of one kind are one."""
@@ -265,8 +267,5 @@ async def send_fault(send: Send, fault: Fault, headers: Sequence[tuple[bytes, by
     await send_json(send, fault.body, [*fault.headers, *headers], fault.status)
 
 
-async def _attend(receive: Receive, scope: anyio.CancelScope) -> None:
-    """Cancel the work when the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
+def _fault(end: End | None) -> Fault | None:
+    return failure_of(end) if isinstance(end, Outcome) else end

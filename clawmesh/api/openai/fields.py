@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -81,8 +82,14 @@ class Fields:
 def decode(data: bytes | Raw, type: Any, param: str | None) -> Any:
     """Return what a JSON text says; raises Rejection where it is none, or of another type."""
     try:
-        return msgspec.json.decode(data, type=type)
+        return _decoder(type).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise invalid(f"{param or 'the body'}: {error}", param) from error
     except RecursionError as error:
         raise invalid(f"{param or 'the body'} is nested too deeply", param) from error
+
+
+@cache
+def _decoder(type: Any) -> msgspec.json.Decoder[Any]:
+    """Return what reads a type, of which there are few; to make it takes longer than to use it."""
+    return msgspec.json.Decoder(type)

@@ -73,17 +73,18 @@ class Client:
         self.answer = Answer()
         self.begun = anyio.Event()
         self._body = [body]
-        self._left = anyio.Event()
+        self._left: list[Callable[[], None]] = []
         self._slow = slow
 
     def leave(self) -> None:
-        self._left.set()
+        for call in self._left:
+            call()
+
+    def when_left(self, call: Callable[[], None]) -> None:
+        self._left.append(call)
 
     async def receive(self) -> Event:
-        if self._body:
-            return {"type": "http.request", "body": self._body.pop(), "more_body": False}
-        await self._left.wait()
-        return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self._body.pop(), "more_body": False}
 
     async def send(self, event: Event) -> None:
         answer = self.answer
@@ -109,9 +110,10 @@ class Office:
             (method, path): answer for method, path, answer in openai.rows()
         }
 
-    def scope(self, method: str, path: str, token: Token, headers: Mapping[str, str]) -> dict[str, Any]:
+    def scope(self, path: str, token: Token, headers: Mapping[str, str], client: Client) -> dict[str, Any]:
         fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        return {"type": "http", "method": method, "path": path, "headers": fields, "state": {"token": token}}
+        left = {"clawmesh.left": client.when_left}
+        return {"type": "http", "path": path, "headers": fields, "state": {"token": token}, "extensions": left}
 
     def row(self, method: str, path: str) -> Application:
         return next(answer for (verb, row), answer in self.rows.items() if verb == method and _fits(row, path))
@@ -127,7 +129,7 @@ class Office:
         client: Client | None = None,
     ) -> Answer:
         client = client or Client(body if isinstance(body, bytes) else json.dumps(body).encode())
-        await self.row(method, path)(self.scope(method, path, token, headers or {}), client.receive, client.send)
+        await self.row(method, path)(self.scope(path, token, headers or {}, client), client.receive, client.send)
         return client.answer
 
     async def chat(self, messages: Any = "hi", **rest: Any) -> Answer:
