@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from clawmesh.api.openai.conversation import GAP
 from clawmesh.api.openai.exchange import Closing
 from clawmesh.api.openai.fault import Fault
+from clawmesh.api.openai.past import identify
 from clawmesh.messages import ToolCall, Usage
 
 # Of a refusal the text was sent as content before anybody knew; this tells that it is no answer.
@@ -27,6 +28,7 @@ REASONS: Mapping[str, str] = {
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }
+PREFIX = "chatcmpl"
 DONE = b"data: [DONE]\n\n"
 encode = msgspec.json.Encoder().encode
 
@@ -84,9 +86,8 @@ class ChunkChoice(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """What every chunk of a completion says again."""
+    """What every chunk of a completion says again, besides the id."""
 
-    id: str
     created: int
     model: str
 
@@ -127,16 +128,18 @@ class Completion(Struct, frozen=True, kw_only=True):
 class CompletionStream:
     """Writes chunks; with `usage` the last one tells the tokens, and all others that they do not."""
 
-    __slots__ = ("_gap", "_head", "_refused", "_said", "_usage")
+    __slots__ = ("_gap", "_head", "_id", "_refused", "_said", "_usage")
 
     def __init__(self, head: Head, *, usage: bool) -> None:
         self._head = head
         self._usage = usage
+        self._id = ""
         self._refused = False
         self._said = False
         self._gap = False
 
-    def begin(self) -> bytes:
+    def begin(self, envelope: str) -> bytes:
+        self._id = identify(PREFIX, envelope)
         return self._chunk(Delta(role="assistant", content=""))
 
     def text(self, text: str) -> bytes:
@@ -173,23 +176,25 @@ class CompletionStream:
 
     def _event(self, choices: Sequence[ChunkChoice], usage: Tokens | UnsetType | None) -> bytes:
         head = self._head
-        chunk = Chunk(id=head.id, created=head.created, model=head.model, choices=choices, usage=usage)
+        chunk = Chunk(id=self._id, created=head.created, model=head.model, choices=choices, usage=usage)
         return b"data: %b\n\n" % encode(chunk)
 
 
 class CompletionWhole:
     """Collects an answer and writes it at its end."""
 
-    __slots__ = ("_gap", "_head", "_reasoning", "_refusal", "_texts")
+    __slots__ = ("_gap", "_head", "_id", "_reasoning", "_refusal", "_texts")
 
     def __init__(self, head: Head) -> None:
         self._head = head
+        self._id = ""
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: str | None = None
         self._gap = False
 
-    def begin(self) -> bytes:
+    def begin(self, envelope: str) -> bytes:
+        self._id = identify(PREFIX, envelope)
         return b""
 
     def text(self, text: str) -> bytes:
@@ -222,7 +227,7 @@ class CompletionWhole:
         head = self._head
         choices = [Choice(message=message, finish_reason=reason(closing, refused=self._refusal is not None))]
         usage = tokens(closing.report.usage)
-        return encode(Completion(id=head.id, created=head.created, model=head.model, choices=choices, usage=usage))
+        return encode(Completion(id=self._id, created=head.created, model=head.model, choices=choices, usage=usage))
 
     def fail(self, fault: Fault) -> bytes:
         return fault.body

@@ -65,11 +65,11 @@ class Conversation(Struct, frozen=True):
 class Scribe:
     """Writes a conversation down as it is read."""
 
-    def __init__(self, place: str, instructions: str = "") -> None:
+    def __init__(self, place: str, instructions: str = "", before: Sequence[Message] = ()) -> None:
         self._place = place
         self._instructions = [instructions]
-        self._messages: list[Message] = []
-        self._names: dict[str, str] = {}
+        self._messages: list[Message] = [*before]
+        self._names = {call.id: call.name for message in before for call in message.calls}
 
     def instruct(self, text: str) -> None:
         self._instructions.append(text)

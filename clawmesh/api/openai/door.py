@@ -12,10 +12,14 @@ from clawmesh.api.openai import chat, responses
 from clawmesh.api.openai.caller import Caller
 from clawmesh.api.openai.completion import CompletionStream, CompletionWhole, Head
 from clawmesh.api.openai.exchange import QUIET, Exchange, Left, Mesh, send_fault, send_json
-from clawmesh.api.openai.fault import Fault, Rejection
+from clawmesh.api.openai.fault import Fault, Rejection, fault_of
+from clawmesh.api.openai.fields import Fields
+from clawmesh.api.openai.past import PARAM, Stories, envelope_of, recall
 from clawmesh.api.openai.response import ResponseStream, ResponseWhole
+from clawmesh.api.openai.responses import Before
 from clawmesh.clock import Clock
 from clawmesh.config.model import AgentConfig
+from clawmesh.errors import ClawmeshError
 from clawmesh.ids import Ids
 from clawmesh.server.request import Application, Receive, Scope, Send
 
@@ -41,17 +45,26 @@ class Models(Struct, frozen=True):
 class OpenAI:
     """Speaks OpenAI's API for the agents of a mesh.
 
-    A guard in front puts the caller's token into `scope["state"]["token"]`. `quiet` is after how many seconds of
-    silence a stream says that it lives.
+    A guard in front puts the caller's token into `scope["state"]["token"]`. `stories` finds what was said before a
+    response that a request goes on from; without it none can be. `quiet` is after how many seconds of silence a stream
+    says that it lives.
     """
 
     def __init__(
-        self, mesh: Mesh, agents: Mapping[str, AgentConfig], clock: Clock, ids: Ids, *, quiet: float = QUIET
+        self,
+        mesh: Mesh,
+        agents: Mapping[str, AgentConfig],
+        clock: Clock,
+        ids: Ids,
+        *,
+        stories: Stories | None = None,
+        quiet: float = QUIET,
     ) -> None:
         self._mesh = mesh
         self._agents = agents
         self._clock = clock
         self._ids = ids
+        self._stories = stories
         self._quiet = quiet
         self._began = int(clock.now())
 
@@ -74,7 +87,7 @@ class OpenAI:
         await _answer(self._responses, scope, receive, send)
 
     async def response(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer `GET` and `DELETE /v1/responses/{id}`: no response is kept."""
+        """Answer `GET` and `DELETE /v1/responses/{id}`: the journal forgets nothing, nor does it know all of one."""
         await _answer(_no_response, scope, receive, send)
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,8 +108,8 @@ class OpenAI:
         if body is None:
             return
         request = chat.read(body, caller, self._agents, self._ids)
-        head = Head(self._ids.new("chatcmpl"), int(self._clock.now()), request.model)
-        headers = _headers(head.id, request.kept)
+        head = Head(int(self._clock.now()), request.model)
+        headers = _headers(request.kept)
         if request.stream:
             writer = CompletionStream(head, usage=request.usage)
             await Exchange(self._mesh, request.order, writer, headers).stream(_left(scope), send, self._quiet)
@@ -108,14 +121,23 @@ class OpenAI:
         body = await _body(receive)
         if body is None:
             return
-        request = responses.read(body, caller, self._agents, self._ids)
-        id = self._ids.new("resp")
-        headers = _headers(id, request.kept)
-        writer = ResponseStream(id, request.echo, self._clock, self._ids)
+        fields = Fields(body)
+        before = await self._before(fields, caller)
+        request = responses.read(fields, before, caller, self._agents, self._ids)
+        headers = _headers(request.kept)
+        writer = ResponseStream(request.echo, self._clock, self._ids)
         if request.stream:
             await Exchange(self._mesh, request.order, writer, headers).stream(_left(scope), send, self._quiet)
         else:
             await Exchange(self._mesh, request.order, ResponseWhole(writer), headers).whole(_left(scope), send)
+
+    async def _before(self, fields: Fields, caller: Caller) -> Before:
+        id = fields.get(PARAM, str)
+        if not id:
+            return Before()
+        if self._stories is None:
+            raise fields.wrong(PARAM, "is not offered: send the items, or name a conversation", "unsupported_parameter")
+        return Before(id, await recall(self._stories, id, caller))
 
     async def _list(self, caller: Caller, _scope: Scope, _receive: Receive, send: Send) -> None:
         caller.check("read", "talk")
@@ -133,6 +155,8 @@ async def _answer(answer: Answer, scope: Scope, receive: Receive, send: Send) ->
         await answer(Caller.of(scope), scope, receive, send)
     except Rejection as rejection:
         await send_fault(send, rejection.fault)
+    except ClawmeshError as error:
+        await send_fault(send, fault_of(error))
 
 
 async def _no_embeddings(caller: Caller, _scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -144,7 +168,8 @@ async def _no_embeddings(caller: Caller, _scope: Scope, _receive: Receive, _send
 
 async def _no_response(caller: Caller, scope: Scope, _receive: Receive, _send: Send) -> None:
     caller.check("talk")
-    message = f'there is no response "{_last(scope)}": responses are not kept; a conversation is, by its name'
+    id = _last(scope)
+    message = f"responses cannot be read again here: GET /api/messages/{envelope_of(id)} tells what became of it"
     raise Rejection(Fault(status=404, message=message, param="id", code="not_found"))
 
 
@@ -160,10 +185,9 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(pieces)
 
 
-def _headers(id: str, kept: str) -> Sequence[tuple[bytes, bytes]]:
-    """Return what answers say besides: the id, which official clients show, and the session that is kept."""
-    session = ((b"x-clawmesh-session", kept.encode("ascii")),) if kept else ()
-    return (b"x-request-id", id.encode("ascii")), *session
+def _headers(kept: str) -> Sequence[tuple[bytes, bytes]]:
+    """Return what answers say besides: the session that is kept."""
+    return ((b"x-clawmesh-session", kept.encode("ascii")),) if kept else ()
 
 
 def _left(scope: Scope) -> Left:

@@ -16,6 +16,7 @@ from clawmesh.api.openai.fault import Fault, failure_of, fault_of
 from clawmesh.api.openai.feed import STEP, End, Feed, Said
 from clawmesh.errors import ClawmeshError
 from clawmesh.mesh.address import Address
+from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.envelope import Outcome, Wishes
 from clawmesh.messages import Emit, Message, Reasoning, Report, Text, ToolCall
 from clawmesh.server.request import Send
@@ -35,7 +36,7 @@ Left: TypeAlias = Callable[[Callable[[], None]], None]
 class Mesh(Protocol):
     """What is asked: `clawmesh.mesh.engine.Engine`, or what stands for it."""
 
-    async def ask(
+    async def begin(
         self,
         to: Address,
         message: Message,
@@ -45,7 +46,9 @@ class Mesh(Protocol):
         emit: Emit | None = None,
         key: str = "",
         wishes: Wishes | None = None,
-    ) -> Outcome: ...
+    ) -> Delivery: ...
+
+    async def settled(self, delivery: Delivery, emit: Emit | None = None) -> Outcome: ...
 
 
 class Order(Struct, frozen=True):
@@ -79,7 +82,8 @@ class Closing(Struct, frozen=True):
 class Writer(Protocol):
     """Writes an answer in one of the two protocols; each method returns what is to be sent at once."""
 
-    def begin(self) -> bytes: ...
+    def begin(self, envelope: str) -> bytes:
+        """Begin the answer to the message with this id."""
 
     def text(self, text: str) -> bytes: ...
 
@@ -102,7 +106,8 @@ class Exchange:
         self._mesh = mesh
         self._order = order
         self._writer = writer
-        self._headers = headers
+        self._headers = [*headers]
+        self._envelope = ""
         self._failure: Exception | None = None
 
     async def whole(self, left: Left, send: Send) -> None:
@@ -117,7 +122,7 @@ class Exchange:
         if (fault := _fault(end)) is not None:
             await send_fault(send, fault, self._headers)
         else:
-            self._writer.begin()
+            self._writer.begin(self._envelope)
             self._say(said)
             await send_json(send, self._close(feed, end), self._headers)
         self._raise()
@@ -152,7 +157,7 @@ class Exchange:
                     continue
                 begun = True
                 await send({"type": "http.response.start", "status": 200, "headers": [*STREAM, *self._headers]})
-                body = self._writer.begin()
+                body = self._writer.begin(self._envelope)
             body += self._say(said)
             if end is not None:
                 body += self._writer.fail(fault) if fault is not None else self._close(feed, end)
@@ -164,16 +169,16 @@ class Exchange:
 
     async def _ask(self, feed: Feed, scope: anyio.CancelScope) -> None:
         order = self._order
+        emit = None if order.held else feed.hear
         with scope:
             try:
-                outcome = await self._mesh.ask(
-                    order.to,
-                    order.message,
-                    sender=order.sender,
-                    emit=None if order.held else feed.hear,
-                    key=order.key,
-                    wishes=order.wishes,
+                delivery = await self._mesh.begin(
+                    order.to, order.message, sender=order.sender, emit=emit, key=order.key, wishes=order.wishes
                 )
+                self._envelope = delivery.envelope.id
+                # Official clients show it, and `clawmesh why` tells all about it.
+                self._headers.append((b"x-request-id", self._envelope.encode("ascii")))
+                outcome = await self._mesh.settled(delivery, emit)
             except ClawmeshError as error:
                 feed.finish(fault_of(error))
             except Exception as error:  # noqa: BLE001 - raised again when the client has been told

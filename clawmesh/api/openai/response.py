@@ -30,6 +30,7 @@ from clawmesh.api.openai.item import (
     ResponseTokens,
     Summary,
 )
+from clawmesh.api.openai.past import PREFIX, identify
 from clawmesh.clock import Clock
 from clawmesh.ids import Ids
 from clawmesh.messages import ToolCall
@@ -52,7 +53,7 @@ class ResponseStream:
 
     __slots__ = ("_clock", "_id", "_ids", "_kind", "_number", "_output", "_refused", "_texts", "response")
 
-    def __init__(self, id: str, echo: Echo, clock: Clock, ids: Ids) -> None:
+    def __init__(self, echo: Echo, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
         self._number = 0
@@ -62,9 +63,10 @@ class ResponseStream:
         self._texts: list[str] = []
         self._refused = False
         fields = {name: getattr(echo, name) for name in Echo.__struct_fields__}
-        self.response = Response(id=id, created_at=int(clock.now()), status=IN_PROGRESS, **fields)
+        self.response = Response(id="", created_at=int(clock.now()), status=IN_PROGRESS, **fields)
 
-    def begin(self) -> bytes:
+    def begin(self, envelope: str) -> bytes:
+        self._stand(id=identify(PREFIX, envelope))
         return self._stands("response.created") + self._stands("response.in_progress")
 
     def text(self, text: str) -> bytes:
@@ -186,7 +188,8 @@ class ResponseWhole:
     def __init__(self, stream: ResponseStream) -> None:
         self._stream = stream
 
-    def begin(self) -> bytes:
+    def begin(self, envelope: str) -> bytes:
+        self._stream.begin(envelope)
         return b""
 
     def text(self, text: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from clawmesh.api.openai.caller import Caller, Target, target
 from clawmesh.api.openai.content import content, is_text, text
@@ -21,13 +22,12 @@ from clawmesh.api.openai.wishes import REFUSED, Count, Effort, check_coded, sche
 from clawmesh.config.model import AgentConfig
 from clawmesh.ids import Ids
 from clawmesh.mesh.envelope import Wishes
-from clawmesh.messages import Text, ToolCall
+from clawmesh.messages import Message, Text, ToolCall
 
 UNSPOKEN: Mapping[str, str] = {
     **REFUSED,
     "background": "is not offered: ask without it, or send the message over /api",
     "prompt": "is not offered: an agent has instructions of its own",
-    "previous_response_id": "is not offered, since no responses are kept: send the items, or name a conversation",
 }
 Tag = Annotated[str, Meta(max_length=512)]
 Metadata = Annotated[dict[str, Tag], Meta(max_length=16)]
@@ -42,23 +42,35 @@ class ResponseRequest(Struct, frozen=True):
     stream: bool
 
 
-def read(body: bytes, caller: Caller, agents: Mapping[str, AgentConfig], ids: Ids) -> ResponseRequest:
+class Before(Struct, frozen=True):
+    """The response that a request goes on from, and what was said up to its end; "" where there is none."""
+
+    id: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+def read(
+    fields: Fields, before: Before, caller: Caller, agents: Mapping[str, AgentConfig], ids: Ids
+) -> ResponseRequest:
     """Read a request; raises Rejection where it cannot be done as it is meant."""
-    fields = Fields(body)
     model = fields.need("model", str)
     aim = target(caller, model, _conversation_id(fields), agents, ids)
     fields.refuse(UNSPOKEN)
+    if before.id and aim.kept:
+        raise fields.wrong("previous_response_id", "cannot be gone on from in a session that is kept")
     tools = toolset(fields, aim.agent)
-    order = _order(fields, caller, aim, tools)
+    order = _order(fields, _conversation(fields, before), caller, aim, tools)
     echo = _echo(fields, model, aim, order.wishes, tools)
+    if before.id:
+        echo = replace(echo, previous_response_id=before.id)
     return ResponseRequest(order, echo, aim.kept, fields.flag("stream", default=False))
 
 
-def _order(fields: Fields, caller: Caller, aim: Target, tools: Toolset) -> Order:
+def _order(fields: Fields, conversation: Conversation, caller: Caller, aim: Target, tools: Toolset) -> Order:
     options, thinking = fields.object("text"), fields.object("reasoning")
     message, wished = wishes(
         fields,
-        _conversation(fields),
+        conversation,
         tools,
         kept=bool(aim.kept),
         output_schema=schema(options.object("format") if options else None),
@@ -77,8 +89,8 @@ def _conversation_id(fields: Fields) -> str:
     return about.need("id", str) if about else fields.need("conversation", str)
 
 
-def _conversation(fields: Fields) -> Conversation:
-    scribe = Scribe("input", fields.get("instructions", str) or "")
+def _conversation(fields: Fields, before: Before) -> Conversation:
+    scribe = Scribe("input", fields.get("instructions", str) or "", before.messages)
     raw = fields.raw("input")
     if raw is None:
         raise fields.wrong("input", "is required")

@@ -53,6 +53,11 @@ class Answer:
         return b"".join(self.pieces)
 
     @property
+    def message(self) -> str:
+        """The id of the message that was answered, without its kind."""
+        return self.headers["x-request-id"].removeprefix("env_")
+
+    @property
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -194,7 +199,7 @@ async def office(
     )
     means = Means(clock, ids, journal, lambda _: None)
     async with open_engine(Roster(parts).handle, dict.fromkeys(configs, ()), settings, means) as engine:
-        yield Office(OpenAI(engine, configs, clock, ids, quiet=quiet), engine)
+        yield Office(OpenAI(engine, configs, clock, ids, stories=engine.log.story, quiet=quiet), engine)
 
 
 def add(a: int, b: int) -> str:

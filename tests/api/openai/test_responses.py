@@ -13,7 +13,7 @@ from clawmesh.abc.backend import Reply, Stop
 from clawmesh.errors import Failure, OverloadedError, Recourse
 from clawmesh.messages import Image, Message, Reasoning, Retraction, Text, ToolCall, ToolResult, Usage
 from clawmesh.testing import RehearsedBackend, StuckBackend, called, said
-from tests.api.openai.office import Answer, Client, Office, Scripted, add, agent, office
+from tests.api.openai.office import GUEST, Answer, Client, Office, Scripted, add, agent, office
 from tests.api.openai.specification import check_events, check_response
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ def check_stream(answer: Answer) -> dict[str, Any]:
     """Check what holds for every stream, and return the response of its last event."""
     events = answer.events
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    assert {event["response"]["id"] for event in events if "response" in event} == {answer.headers["x-request-id"]}
+    assert {event["response"]["id"] for event in events if "response" in event} == {f"resp_{answer.message}"}
     names = [line[7:] for line in answer.body.decode().splitlines() if line.startswith("event: ")]
     assert names == [event["type"] for event in events]
     response: dict[str, Any] = events[-1]["response"]
@@ -270,6 +270,7 @@ async def test_a_client_that_leaves_ends_the_work() -> None:
         ({"background": True}, "background"),
         ({"prompt": {"id": "x"}}, "prompt"),
         ({"previous_response_id": "resp_x"}, "previous_response_id"),
+        ({"previous_response_id": "chatcmpl_x"}, "previous_response_id"),
         ({"top_logprobs": 1}, "top_logprobs"),
         ({"conversation": {"name": "x"}}, "conversation.id"),
     ],
@@ -278,6 +279,44 @@ async def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> Non
     async with office([said("x")]) as place:
         answer = await respond(place, **{"input": "hi", **fields})
         assert (answer.status, answer.json["error"]["param"]) == (400, param)
+
+
+async def test_a_response_may_go_on_from_any_other() -> None:
+    own = ToolCall("s", "add", '{"a":1,"b":2}')
+    backend = RehearsedBackend(called(ASKED, own), said("rain"), said("snow"), said("well"))
+    result = {"type": "function_call_output", "call_id": "w"}
+    async with office(backend, agent(tools=("add",)), tools=[add]) as place:
+        first = await respond(place, "weather?", tools=[WEATHER], instructions="Be brief.")
+        id = first.json["id"]
+        for text in ("rain", "snow"):
+            news = [{**result, "output": text}]
+            answer = await respond(place, news, previous_response_id=id, tools=[WEATHER], stream=True)
+            response = check_stream(answer)
+            assert (response["previous_response_id"], response["output"][0]["content"][0]["text"]) == (id, text)
+            check_events(answer.events)
+        await respond(place, "well?", previous_response_id=response["id"])
+    assert backend.requests[1].instructions == ""
+    asked = Message("assistant", (ASKED, own))
+    both = (ToolResult("s", "add", (Text("3"),)), ToolResult("w", "weather", (Text("snow"),)))
+    begun = (Message.user("weather?"), asked, Message("tool", both))
+    assert backend.requests[2].messages == begun
+    assert backend.requests[3].messages == (*begun, Message.assistant("snow"), Message.user("well?"))
+
+
+async def test_a_response_that_cannot_be_gone_on_from_is_refused() -> None:
+    failing = OverloadedError("too much", Failure(recourse=Recourse.NONE))
+    async with office([said("one"), said("two"), failing]) as place:
+        kept = (await respond(place, conversation="talk")).json["id"]
+        answer = await respond(place, previous_response_id=kept)
+        assert '"talk"' in answer.json["error"]["message"]
+        alone = (await respond(place)).json["id"]
+        stranger = await respond(place, previous_response_id=alone, token=GUEST)
+        assert stranger.json["error"]["code"] == "previous_response_not_found"
+        both = await respond(place, previous_response_id=alone, conversation="talk")
+        assert both.json["error"]["param"] == "previous_response_id"
+        failed = await respond(place)
+        answer = await respond(place, previous_response_id=f"resp_{failed.message}")
+        assert "no answer" in answer.json["error"]["message"]
 
 
 async def test_no_response_is_kept() -> None:

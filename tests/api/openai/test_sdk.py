@@ -50,7 +50,8 @@ async def test_a_completion() -> None:
     async with hall([TOLD]) as place:
         completion = await place.client.chat.completions.create(model="helper", messages=HI)
         assert completion.choices[0].message.content == "hello there"
-        assert completion._request_id == completion.id
+        assert completion._request_id is not None
+        assert completion.id == completion._request_id.replace("env_", "chatcmpl_")
 
 
 async def test_a_completion_as_a_stream() -> None:
@@ -172,6 +173,31 @@ async def test_a_response_about_an_image() -> None:
             ],
         )
     assert backend.requests[0].messages[0].parts[1] == Image(media_type="image/png", data=b"\x89PNG\r\n\x1a\n")
+
+
+async def test_a_response_that_goes_on_from_another() -> None:
+    backend = RehearsedBackend(called(ASKED), said("rain"), said("again"))
+    async with hall(backend) as place:
+        create = place.client.responses.create
+        asked = await create(model="helper", input="weather?", tools=[WEATHER_FLAT])
+        told = await create(
+            model="helper",
+            previous_response_id=asked.id,
+            input=[{"type": "function_call_output", "call_id": "w", "output": "rain"}],
+            tools=[WEATHER_FLAT],
+        )
+        assert (told.output_text, told.previous_response_id) == ("rain", asked.id)
+        await create(model="helper", input="again?", previous_response_id=told.id)
+        with pytest.raises(openai.BadRequestError) as unknown:
+            await create(model="helper", input="x", previous_response_id="resp_x")
+        assert unknown.value.code == "previous_response_not_found"
+    assert [message.role for message in backend.requests[2].messages] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+    ]
 
 
 async def test_a_conversation() -> None:

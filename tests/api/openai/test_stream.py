@@ -39,7 +39,7 @@ async def test_a_stream_adds_up_to_the_answer() -> None:
         assert answer.data[-1] == "[DONE]"
         events = answer.events
         assert {(event["id"], event["object"], event["model"]) for event in events} == {
-            (answer.headers["x-request-id"], "chat.completion.chunk", "helper")
+            (f"chatcmpl_{answer.message}", "chat.completion.chunk", "helper")
         }
         assert all("usage" not in event for event in events)
         assert deltas(events) == [
