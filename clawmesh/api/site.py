@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
 
+from clawmesh.abc.journal import Story
 from clawmesh.api.call import Endpoint
 from clawmesh.api.fault import ApiError, say
 from clawmesh.api.guard import Guard
@@ -49,7 +50,11 @@ def routes(mesh: Mesh) -> Iterable[BaseRoute]:
     yield Path("/api/cost", Endpoint("operate", operation.cost), methods=["GET"])
     yield Path("/api/config", Endpoint("operate", operation.config), methods=["GET"])
     yield Path("/api/reload", Endpoint("admin", operation.reload), methods=["POST"])
-    openai = OpenAI(mesh.engine, mesh.agents, mesh.engine.clock, mesh.app.ids)
+
+    async def story(envelope: str) -> Story:
+        return await mesh.read(lambda archive: archive.story(envelope))
+
+    openai = OpenAI(mesh.engine, mesh.agents, mesh.engine.clock, mesh.app.ids, stories=story)
     rows: dict[str, dict[str, Application]] = {}
     for method, path, application in openai.rows():
         rows.setdefault(path, {})[method] = application

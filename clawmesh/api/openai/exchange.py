@@ -14,6 +14,7 @@ from clawmesh.agent.turn import RUNNING
 from clawmesh.api.openai.caller import Caller, Target
 from clawmesh.api.openai.fault import Fault, failure_of, fault_of
 from clawmesh.api.openai.feed import STEP, End, Feed, Said
+from clawmesh.config.agents import LLM
 from clawmesh.errors import ClawmeshError
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.delivery import Delivery
@@ -52,7 +53,7 @@ class Mesh(Protocol):
 
 
 class Order(Struct, frozen=True):
-    """What is asked of whom. A `held` answer is sent when it is complete, on a stream too."""
+    """What is asked of whom. A `held` answer is sent when it is complete, on a stream too; `coded` is no model."""
 
     to: Address
     message: Message
@@ -60,6 +61,7 @@ class Order(Struct, frozen=True):
     sender: str
     key: str = ""
     held: bool = False
+    coded: bool = False
 
     @classmethod
     def of(cls, aim: Target, caller: Caller, message: Message, wishes: Wishes) -> Order:
@@ -69,7 +71,8 @@ class Order(Struct, frozen=True):
         be half said already, or all.
         """
         formed = wishes.output_schema is not None or aim.agent.output_schema is not None
-        return cls(aim.address, message, wishes, caller.token.name, caller.key, formed or bool(caller.key))
+        held, coded = formed or bool(caller.key), aim.agent.type != LLM
+        return cls(aim.address, message, wishes, caller.token.name, caller.key, held, coded)
 
 
 class Closing(Struct, frozen=True):
@@ -113,7 +116,7 @@ class Exchange:
     async def whole(self, left: Left, send: Send) -> None:
         """Send the answer when it is complete, or an error with its status."""
         asking = anyio.CancelScope()
-        feed = Feed(WHOLE, asking.cancel)
+        feed = Feed(WHOLE, asking.cancel, coded=self._order.coded)
         left(asking.cancel)
         await self._ask(feed, asking)
         if not feed.ended:
@@ -130,7 +133,7 @@ class Exchange:
     async def stream(self, left: Left, send: Send, quiet: float = QUIET) -> None:
         """Send the answer as it comes. What fails before the first byte is an error with its status, later an event."""
         asking = anyio.CancelScope()
-        feed = Feed(BEHIND, asking.cancel)
+        feed = Feed(BEHIND, asking.cancel, coded=self._order.coded)
         async with anyio.create_task_group() as tasks:
             left(tasks.cancel_scope.cancel)
             tasks.start_soon(self._ask, feed, asking)
@@ -220,8 +223,7 @@ class Exchange:
             refused = report.stop == "refusal"
             if message.text:
                 written += self._writer.refusal(message.text) if refused else self._writer.text(message.text)
-        elif message.text and not feed.step.endswith(message.text):
-            # An agent written as code may have told what it does, and then answers.
+        elif message.text and not feed.told(message.text):
             written += self._writer.step() + self._writer.text(message.text)
         return written + self._writer.close(Closing(report, self._handed(message, report)))
 
@@ -256,7 +258,11 @@ class _Reminder:
         self.__enter__()
 
 
-STREAM = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+STREAM = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
 
 
 async def send_json(send: Send, body: bytes, headers: Sequence[tuple[bytes, bytes]], status: int = 200) -> None:

@@ -77,7 +77,8 @@ def invalid(message: str, param: str | None = None, code: str | None = None) -> 
 
 
 # The first that an error is one of. A turn that ran is not to be run again by itself: it is paid for, and its tools may
-# have done what must not be done twice. What was not let in may come again.
+# have done what must not be done twice. What was not let in may come again, and where a provider has no room at present
+# the client decides.
 FAULTS: tuple[tuple[type[ClawmeshError], Fault], ...] = (
     (errors.UnknownError, Fault(status=404, message="", code="not_found")),
     (errors.UsageError, Fault(status=400, message="")),

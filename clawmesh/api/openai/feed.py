@@ -33,12 +33,13 @@ class Feed:
     Of an answer that starts again, what was not yet taken is dropped. Where text of it was, the client has read what
     nobody said: then the work is stopped, and the end is a fault. What it read of the agent's thoughts may stay.
 
-    No more than `bound` bytes wait: a client that is so far behind is given up.
+    No more than `bound` bytes wait: a client that is so far behind is given up. What an agent written as code says is
+    remembered to its end, since it may say what it does, and then what its answer is.
     """
 
-    __slots__ = ("_bound", "_end", "_news", "_said", "_size", "_step", "_taken", "_waiting", "stop")
+    __slots__ = ("_bound", "_end", "_news", "_size", "_spoke", "_taken", "_texts", "_waiting", "stop")
 
-    def __init__(self, bound: int, stop: Callable[[], None]) -> None:
+    def __init__(self, bound: int, stop: Callable[[], None], *, coded: bool = False) -> None:
         self.stop = stop
         self._bound = bound
         self._size = 0
@@ -46,8 +47,8 @@ class Feed:
         self._end: End | None = None
         self._news: Future[None] | None = None
         self._taken = False  # whether text of this step was taken
-        self._step: list[str] = []  # the text of the last step that had any
-        self._said = False  # whether that step is over
+        self._spoke = False
+        self._texts: list[str] | None = [] if coded else None
 
     def hear(self, piece: Piece) -> None:
         """Take a piece, as the mesh's `emit`."""
@@ -70,10 +71,9 @@ class Feed:
     def ended(self) -> bool:
         return self._end is not None
 
-    @property
-    def step(self) -> str:
-        """The text of the last step that said anything."""
-        return "".join(self._step)
+    def told(self, answer: str) -> bool:
+        """Whether the text of an answer is among what was heard: a model's always is, if anything was."""
+        return self._spoke if self._texts is None else "".join(self._texts).endswith(answer)
 
     async def news(self) -> None:
         """Wait until there is something to take, or somebody wakes the writer."""
@@ -101,10 +101,9 @@ class Feed:
         if not piece.text.isascii():
             piece = _sound(piece)
         if piece.__class__ is Text:
-            if self._said:
-                self._said = False
-                self._step = []
-            self._step.append(piece.text)
+            self._spoke = True
+            if self._texts is not None:
+                self._texts.append(piece.text)
         self._size += len(piece.text) + PIECE_BYTES
         if self._size > self._bound:
             self._break(f"more than {self._bound} bytes wait to be sent", "too_far_behind")
@@ -113,7 +112,6 @@ class Feed:
         self.wake()
 
     def _mark(self) -> None:
-        self._said = True
         if not (self._waiting and self._waiting[-1] is STEP):
             self._waiting.append(STEP)
 
@@ -123,8 +121,7 @@ class Feed:
             self._break(f"the model's answer broke off after some of it was sent: {retraction.reason}", "retracted")
             return
         del self._waiting[0 if last is None else last + 1 :]
-        self._step = []
-        self._said = False
+        self._spoke = False
         # Thoughts that the client has read are apart from those that follow.
         self._waiting.append(STEP)
 
