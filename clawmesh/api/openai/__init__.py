@@ -13,8 +13,8 @@ stream ends with an error.
 
 **Fields.** Ignored are those that are unknown, and `seed`, `presence_penalty`, `frequency_penalty`, `prediction`,
 `service_tier`, `store`, `metadata`, `verbosity`, `truncation`, `include`, `strict`, `detail` and the like, which
-promise nothing. Refused is what would change the meaning: more than one answer, probabilities, sound, files, tools other
-than functions, a forced call where the agent has tools of its own, background work.
+promise nothing. Refused is what would change the meaning: more than one answer, probabilities, sound, files, tools
+other than functions, a forced call where the agent has tools of its own, background work.
 
 **Errors.** A turn that ran is not tried again by official clients (`x-should-retry: false`); what was not let in is.
 """

@@ -11,6 +11,7 @@ from clawmesh.agent.turn import REPAIRS
 from clawmesh.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, Usage
 from clawmesh.testing import RehearsedBackend, called, said
 from tests.api.openai.office import GUEST, NOBODY, OWNER, WEATHER, add, agent, office
+from tests.api.openai.specification import check_completion
 
 pytestmark = pytest.mark.anyio
 ASKED = ToolCall("w", "weather", '{"town":"Ulm"}')
@@ -27,6 +28,7 @@ async def test_a_message_is_answered() -> None:
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/json"
         body = answer.json
+        check_completion(body)
         assert body["id"] == f"chatcmpl_{answer.message}"
         assert (body["object"], body["model"]) == ("chat.completion", "helper")
         assert body["choices"] == [
@@ -145,6 +147,7 @@ async def test_the_callers_tools_make_a_round_trip() -> None:
     async with office(backend, agent(tools=("add",)), tools=[add]) as place:
         asked = [{"role": "user", "content": "weather?"}]
         answer = await place.chat(asked, tools=[WEATHER])
+        check_completion(answer.json)
         choice = answer.json["choices"][0]
         message = choice["message"]
         assert choice["finish_reason"] == "tool_calls"

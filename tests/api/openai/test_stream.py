@@ -14,6 +14,7 @@ from clawmesh.errors import Failure, OverloadedError, Recourse
 from clawmesh.messages import Message, Piece, Reasoning, Retraction, Text, ToolCall, Usage
 from clawmesh.testing import RehearsedBackend, StuckBackend, called, said
 from tests.api.openai.office import WEATHER, Client, Scripted, add, agent, office
+from tests.api.openai.specification import check_chunks
 
 pytestmark = pytest.mark.anyio
 ASKED = ToolCall("w", "weather", '{"town":"Ulm"}')
@@ -38,6 +39,7 @@ async def test_a_stream_adds_up_to_the_answer() -> None:
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert answer.data[-1] == "[DONE]"
         events = answer.events
+        check_chunks(events)
         assert {(event["id"], event["object"], event["model"]) for event in events} == {
             (f"chatcmpl_{answer.message}", "chat.completion.chunk", "helper")
         }
@@ -67,6 +69,7 @@ async def test_usage_comes_last_where_it_is_wanted() -> None:
     async with office(Scripted(reply("x"), Text("x"))) as place:
         events = (await place.chat(stream=True, stream_options={"include_usage": True})).events
         assert [event["usage"] for event in events[:-1]] == [None] * (len(events) - 1)
+        check_chunks(events)
         assert events[-1]["choices"] == []
         assert events[-1]["usage"]["total_tokens"] == 3
 
@@ -75,6 +78,7 @@ async def test_calls_of_the_callers_tools_end_the_stream() -> None:
     backend = RehearsedBackend(called(ASKED, ToolCall("t", "weather", "{}"), ToolCall("s", "add", '{"a":1,"b":2}')))
     async with office(backend, agent(tools=("add",)), tools=[add]) as place:
         events = (await place.chat(stream=True, tools=[WEATHER])).events
+        check_chunks(events)
         assert deltas(events)[1:] == [
             {"tool_calls": [_delta("w", '{"town":"Ulm"}', 0)]},
             {"tool_calls": [_delta("t", "{}", 1)]},
