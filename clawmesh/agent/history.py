@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from clawmesh.agent.toolbox import failed
 from clawmesh.messages import Message, Part, ToolCall, ToolResult
 
@@ -11,7 +13,8 @@ from clawmesh.messages import Message, Part, ToolCall, ToolResult
 def settled(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Return messages in which results stand together after their calls; a call without one gets a failed one.
 
-    A caller who was given calls to answer may answer only some, or say something else; results of nothing are left out.
+    A caller who was given calls to answer may answer only some, or say something else; results of nothing are left out,
+    and those that do not say the name of their tool are given it.
     """
     settled: list[Message] = []
     open_calls: dict[str, ToolCall] = {}
@@ -27,8 +30,8 @@ def settled(messages: Iterable[Message]) -> tuple[Message, ...]:
     for message in messages:
         if message.role == "tool":
             for part in message.parts:
-                if isinstance(part, ToolResult) and open_calls.pop(part.call, None) is not None:
-                    results.append(part)
+                if isinstance(part, ToolResult) and (call := open_calls.pop(part.call, None)) is not None:
+                    results.append(part if part.name else replace(part, name=call.name))
             continue
         close()
         settled.append(message)

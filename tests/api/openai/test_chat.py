@@ -176,7 +176,7 @@ async def test_a_kept_session_takes_the_results_alone() -> None:
         assert (both.status, both.json["error"]["param"]) == (400, "messages")
     assert backend.requests[1].messages[1:] == (
         Message("assistant", (ASKED,)),
-        Message("tool", (ToolResult("w", "", (Text("rain"),)),)),
+        Message("tool", (ToolResult("w", "weather", (Text("rain"),)),)),
     )
 
 
