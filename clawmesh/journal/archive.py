@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 from msgspec import Struct
@@ -13,7 +12,7 @@ from msgspec import Struct
 from clawmesh.abc.journal import Story
 from clawmesh.errors import StorageError
 from clawmesh.journal import row, schema
-from clawmesh.journal.connection import connect_reading, ours
+from clawmesh.journal.connection import connect_viewing, ours
 
 ROOT_LENGTH = len("env_") + 9
 """Ids of envelopes that go back to the same one begin with as many equal characters."""
@@ -196,22 +195,11 @@ def _paths(folder: Path) -> Sequence[Path]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_File | None]:
-    with ours(str(path)), closing(_connected(path)) as connection:
+    with ours(str(path)), closing(connect_viewing(path)) as connection:
         found = schema.version(connection, str(path))
         if 0 < found < len(schema.STEPS):
             raise StorageError(f"an older version of ClawMesh made the journal {path}: open the mesh once to renew it")
         yield _File(path, connection) if found else None
-
-
-def _connected(path: Path) -> apsw.Connection:
-    """Connect, also where nothing can be written, as on a backup: then the file is complete without a log beside it."""
-    connection = connect_reading(str(path))
-    try:
-        connection.pragma("user_version")
-    except (apsw.CantOpenError, apsw.ReadOnlyError):
-        connection.close()
-        return connect_reading(f"file:{quote(str(path))}?immutable=1", uri=True)
-    return connection
 
 
 def _sum(one: SessionSize | None, other: SessionSize) -> SessionSize:

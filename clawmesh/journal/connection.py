@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 
@@ -78,6 +80,35 @@ def connect_reading(path: str, vfs: str = "", *, uri: bool = False) -> apsw.Conn
     connection = apsw.Connection(path, flags, vfs=vfs or None)
     _set_up(connection, READER_CACHE_KIB)
     return connection
+
+
+def connect_viewing(path: Path) -> apsw.Connection:
+    """Connect for reading, also where nothing can be written, as on a backup: then the file is complete without a log.
+
+    Raises:
+        StorageError: nothing can be written there, and the file has a log beside it.
+    """
+    connection = connect_reading(str(path))
+    try:
+        connection.pragma("user_version")
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise StorageError(
+                f"{path} has a log beside it, which cannot be read where nothing can be written: make {path.parent}"
+                " writable, or copy both elsewhere"
+            ) from None
+        return connect_alone(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_alone(path: Path) -> apsw.Connection:
+    """Connect for reading to a file that nobody writes to and that has no log; nothing is made beside it."""
+    return connect_reading(f"file:{quote(str(path))}?immutable=1", uri=True)
 
 
 def close_tidily(connection: apsw.Connection) -> None:
