@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from clawmesh.cluster.replacement import finish
 from clawmesh.config.location import prepare
 from clawmesh.errors import HeldError, StorageError
 from clawmesh.version import VERSION
@@ -38,7 +39,7 @@ class Holder(Struct, frozen=True):
 def hold(data: Path, verb: str, workers: int = 1, *, wait: float = 0.0) -> Iterator[Holder]:
     """Hold a data directory for the time of the block, and for that of every process forked in it.
 
-    `wait` is for how many seconds another holder may take to go.
+    `wait` is for how many seconds another holder may take to go. A restore that was interrupted is finished first.
 
     Raises:
         HeldError: another process holds it.
@@ -55,6 +56,7 @@ def hold(data: Path, verb: str, workers: int = 1, *, wait: float = 0.0) -> Itera
         _write(lock, path, msgspec.json.encode(mine))
         (data / SOCKETS).mkdir(mode=0o700, exist_ok=True)
         try:
+            finish(data)
             yield mine
         finally:
             _write(lock, path, b"")
