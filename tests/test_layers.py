@@ -25,7 +25,7 @@ LAYERS = (
     "plugin",
     "app",
     "api mcp a2a cluster",
-    "bench",
+    "bench backup doctor service",
     "cli web",
     "__main__",
 )

@@ -92,6 +92,7 @@ def build() -> Parser:
     _journal(verbs, shared)
     _plugins(verbs, shared)
     _config(verbs, shared)
+    _upkeep(verbs, shared)
     _rest(verbs, shared)
     return parser
 
@@ -231,6 +232,22 @@ def _config(verbs: Any, shared: Parser) -> None:
     _add(config, "show", "clawmesh.cli.config:show", "print what is in force, secrets redacted", [shared])
     _add(config, "schema", "clawmesh.cli.config:schema", "print the JSON Schema for editors", [shared])
     _add(config, "path", "clawmesh.cli.config:path", "print which file is used", [shared])
+
+
+def _upkeep(verbs: Any, shared: Parser) -> None:
+    backup = _add(
+        verbs,
+        "backup",
+        "clawmesh.cli.backup:backup",
+        "write all that the mesh has into one file, also as it runs",
+        [shared],
+    )
+    backup.add_argument("file", type=_text, metavar="FILE", help="the backup, which must not be there yet")
+    restore = _add(verbs, "restore", "clawmesh.cli.backup:restore", "bring back what a backup holds", [shared])
+    restore.add_argument("file", type=_text, metavar="FILE", help="the backup")
+    restore.add_argument(
+        "--force", action="store_true", help="also over a data directory in use before; it is kept aside"
+    )
 
 
 def _rest(verbs: Any, shared: Parser) -> None:

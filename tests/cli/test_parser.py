@@ -110,6 +110,8 @@ def test_a_missing_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None
         ["config", "show"],
         ["config", "schema"],
         ["config", "path"],
+        ["backup", "x"],
+        ["restore", "x"],
         ["bench"],
         ["completion", "bash"],
     ],
