@@ -248,6 +248,7 @@ def _upkeep(verbs: Any, shared: Parser) -> None:
     restore.add_argument(
         "--force", action="store_true", help="also over a data directory in use before; it is kept aside"
     )
+    _add(verbs, "doctor", "clawmesh.cli.doctor:doctor", "look for what is wrong here, and say how to mend it", [shared])
 
 
 def _rest(verbs: Any, shared: Parser) -> None:

@@ -112,6 +112,7 @@ def test_a_missing_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None
         ["config", "path"],
         ["backup", "x"],
         ["restore", "x"],
+        ["doctor"],
         ["bench"],
         ["completion", "bash"],
     ],
