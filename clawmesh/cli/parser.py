@@ -249,6 +249,15 @@ def _upkeep(verbs: Any, shared: Parser) -> None:
         "--force", action="store_true", help="also over a data directory in use before; it is kept aside"
     )
     _add(verbs, "doctor", "clawmesh.cli.doctor:doctor", "look for what is wrong here, and say how to mend it", [shared])
+    service = _group(verbs, "service", "let the system start the mesh, and start it again", shared)
+    install = _add(service, "install", "clawmesh.cli.service:install", "write a systemd unit and start it", [shared])
+    install.add_argument("--print", action="store_true", dest="print_unit", help="print it, and change nothing")
+    uninstall = _add(
+        service, "uninstall", "clawmesh.cli.service:uninstall", "stop it, and remove what 'install' wrote", [shared]
+    )
+    status = _add(service, "status", "clawmesh.cli.service:status", "say whether it is installed and runs", [shared])
+    for parser in (install, uninstall, status):
+        parser.add_argument("--system", action="store_true", help="for the machine, not for this user alone; as root")
 
 
 def _rest(verbs: Any, shared: Parser) -> None:

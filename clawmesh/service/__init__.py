@@ -1,0 +1,1 @@
+"""The mesh as a service of the machine: who starts it, and starts it again."""
