@@ -14,12 +14,12 @@ from clawmesh.backup.reader import Backup, opened
 from clawmesh.clock import Clock
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.replacement import give_up, put_in_place, stage
+from clawmesh.config.location import JOURNAL
 from clawmesh.errors import StorageError, UsageError
 from clawmesh.failpoint import Failpoints
 from clawmesh.journal import schema
 from clawmesh.journal.copy import looked_through
 
-JOURNAL = "journal"
 LOST = "lost+found"
 VERB = "restore"
 

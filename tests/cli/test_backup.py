@@ -12,6 +12,15 @@ from clawmesh.journal.archive import open_archive
 from tests.cli.conftest import Person
 from tests.cli.service import serving
 
+STEADY = """
+[agents.steady]
+backend = "steadily"
+model = "steady"
+[backends.steadily]
+type = "scripted"
+pace = 0.4
+rules = [{ say = "one two three" }]
+"""
 STEPS = ["staged:1", "planned:1", "aside:1", "aside:2", "placed:1", "placed:2", "done:1"]
 
 
@@ -26,14 +35,12 @@ def restored(person: Person, folder: str) -> Person:
 
 def test_a_backup_under_load_goes_on_elsewhere(person: Person) -> None:
     with (person.folder / "clawmesh.toml").open("a") as file:
-        file.write("[mesh]\nworkers = 2\n")
+        file.write("[mesh]\nworkers = 2\n" + STEADY)
     with serving(person):
         before = [person.json("ask", f"echo/s{number}", "before") for number in range(4)]
-        asked = [person.start("ask", f"slow/s{number}", "meanwhile") for number in range(4)]
+        asked = [person.start("ask", f"steady/s{number}", "meanwhile") for number in range(4)]
         told = person.json("backup", "backup")
-        for process in asked:
-            process.kill()
-            process.communicate()
+        assert [process.communicate()[0] for process in asked] == ["one two three\n"] * 4
     assert told["databases"] == ["journal/0.db", "journal/1.db"]
     assert told["bytes"] == (person.folder / "backup").stat().st_size
     other = restored(person, "other")
