@@ -1,8 +1,9 @@
-"""Build, test and run ClawMesh: python3 build/make.py run|test|exe|check|bench|lock
+"""Build, test and run ClawMesh: python3 build/make.py run|test|exe|image|check|bench|lock
 
 run    build the executable if its sources have changed, then show `clawmesh demo`
 test   fetch what the tests need, build the executable, run all tests; further arguments go to pytest
 exe    build the executable, build/dist/clawmesh
+image  build the container image, build/dist/clawmesh-image.tar
 check  ruff, mypy and the test of the layers
 bench  build the executable and measure it beside what else there is; further arguments go to build/bench.py
 lock   choose the newest versions of all requirements and write them with their hashes
@@ -19,10 +20,11 @@ from pathlib import Path
 
 from environment import environment, lock
 from executable import EXECUTABLE, build_executable
+from image import build_image
 from steps import ROOT, StepError, show, step
 from supplies import fetch_model, install_tools
 
-VERBS = ("run", "test", "exe", "check", "bench", "lock")
+VERBS = ("run", "test", "exe", "image", "check", "bench", "lock")
 WITH_ARGUMENTS = ("test", "bench")
 
 
@@ -56,6 +58,8 @@ def do(verb: str, rest: Sequence[str]) -> int:
         return show(test_environment(), "build/bench.py", *rest, environment={**os.environ, "PYTHONPATH": str(ROOT)})
     if verb == "lock":
         lock()
+    elif verb == "image":
+        build_image()
     else:
         build_executable()
     return 0
