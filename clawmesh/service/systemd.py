@@ -72,6 +72,7 @@ Type=notify
 NotifyAccess=main
 # The colon keeps systemd from taking a dollar sign in a path for a variable.
 ExecStart=:{command}
+ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=2
 # A wrong configuration does not mend itself.

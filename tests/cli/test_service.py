@@ -36,6 +36,8 @@ def manager(person: Person) -> dict[str, str]:
         pytest.skip("needs root, and systemd installed")
     if subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode != 0:
         pytest.skip("this user may make no namespaces")
+    with (person.folder / "clawmesh.toml").open("a") as file:
+        file.write("[api]\nport = 0\n")
     units = person.folder / "home" / ".config" / "systemd" / "user"
     units.mkdir(parents=True)
     for name in ("basic.target", "default.target"):
