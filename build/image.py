@@ -23,6 +23,8 @@ from steps import BUILD, ROOT, StepError, step
 
 IMAGE = BUILD / "dist" / "clawmesh-image.tar"
 PROGRAM, DATA, HOME = "opt/clawmesh", "data", "etc/clawmesh"
+# The volume itself may belong to root, or to a group that may write to it.
+WITHIN = f"/{DATA}/clawmesh"
 USER = 65534
 PORT = 7411
 MAGIC = b"\x7fELF"
@@ -189,7 +191,7 @@ def configuration(content: bytes, release: str) -> dict[str, Any]:
             "Cmd": ["serve"],
             # Here clawmesh.toml is looked for.
             "WorkingDir": f"/{HOME}",
-            "Env": [f"PATH=/{PROGRAM}", f"HOME=/{DATA}", f"CLAWMESH_DATA=/{DATA}", "LANG=C.UTF-8"],
+            "Env": [f"PATH=/{PROGRAM}", f"HOME=/{DATA}", f"CLAWMESH_DATA={WITHIN}", "LANG=C.UTF-8"],
             "Volumes": {f"/{DATA}": {}},
             "ExposedPorts": {f"{PORT}/tcp": {}},
             "StopSignal": "SIGTERM",

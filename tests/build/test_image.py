@@ -34,11 +34,12 @@ type = "scripted"
 [api]
 port = 0
 """
-# As container runtimes do it: the root read-only, a volume at /data, the kernel's own file systems where they belong.
+# As container runtimes do it: the root read-only, the kernel's own file systems where they belong, and at /data
+# a volume as Kubernetes gives it to a group (fsGroup).
 ENTER = """
 mount --bind "$ROOT" "$ROOT"
 mount -o remount,bind,ro "$ROOT"
-mount -t tmpfs -o mode=700,uid=65534,gid=65534 none "$ROOT/data"
+mount -t tmpfs -o mode=2775,uid=0,gid=65534 none "$ROOT/data"
 mount --bind /dev "$ROOT/dev"
 mount -t proc proc "$ROOT/proc"
 exec unshare --root="$ROOT" --wd=/etc/clawmesh --setgid=65534 --setuid=65534 "$@"
