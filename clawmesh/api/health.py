@@ -14,7 +14,7 @@ from clawmesh.api.call import require
 from clawmesh.api.fault import answer, say
 from clawmesh.api.mesh import Mesh
 from clawmesh.api.operation import reasons
-from clawmesh.errors import ClawmeshError, JointError
+from clawmesh.errors import ClawmeshError
 from clawmesh.server.request import Receive, Scope, Send
 from clawmesh.version import VERSION
 
@@ -33,11 +33,7 @@ class Health:
 
     async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer whether messages are taken; 503 where they are not. Why is for those alone who have a token."""
-        try:
-            workers = await self._mesh.everywhere("status")
-            found = reasons(workers)
-        except JointError as error:
-            found = [str(error)]
+        found = reasons(await self._mesh.everywhere("status"))
         await answer(send, {"status": "not ready" if found else "ok"}, status=503 if found else 200)
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
 
 import anyio.to_thread
@@ -11,6 +11,7 @@ import anyio.to_thread
 from clawmesh.app import App
 from clawmesh.config.location import JOURNAL
 from clawmesh.config.model import AgentConfig
+from clawmesh.errors import JointError
 from clawmesh.journal.archive import Archive, open_archive
 
 T = TypeVar("T")
@@ -65,8 +66,12 @@ class Mesh:
         return await self.node.query(verb, self.node.home(session), **arguments)
 
     async def everywhere(self, verb: str, /, **arguments: Any) -> list[Any]:
-        """Do what a verb says in every worker that answers; return what they gave, in their order."""
-        return [await self.node.query(verb, worker, **arguments) for worker in range(self.node.workers)]
+        """Do what a verb says in every worker that can be reached; return what they gave, in their order."""
+        given = []
+        for worker in range(self.node.workers):
+            with suppress(JointError):  # it is being replaced, and has nothing to tell that would not be told later
+                given.append(await self.node.query(verb, worker, **arguments))
+        return given
 
     async def read(self, look: Callable[[Archive], T]) -> T:
         """Look something up in the journals of all workers, beside the event loop, after what this one has done.

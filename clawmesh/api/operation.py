@@ -14,7 +14,7 @@ from clawmesh.api.fault import say
 from clawmesh.api.mesh import Mesh
 from clawmesh.api.stream import EventSource
 from clawmesh.config import rendering
-from clawmesh.errors import ClawmeshError, UnknownError
+from clawmesh.errors import ClawmeshError, JointError, UnknownError
 from clawmesh.journal.archive import Archive, DeadLetter
 from clawmesh.mesh.address import Address
 from clawmesh.mesh.record import read_ended
@@ -100,7 +100,11 @@ class Operation:
             seen = [0] * self._mesh.node.workers
             while True:
                 for worker, since in enumerate(seen):
-                    news = await self._mesh.node.query("news", worker, since=since)
+                    try:
+                        news = await self._mesh.node.query("news", worker, since=since)
+                    except JointError:
+                        seen[worker] = 0  # the one that takes its place counts anew
+                        continue
                     seen[worker] = news["next"]
                     if news["events"]:
                         source.tell("events", news["events"])
