@@ -42,7 +42,7 @@ class ChatRequest(Struct, frozen=True):
 
 def read(body: bytes, caller: Caller, agents: Mapping[str, AgentConfig], ids: Ids) -> ChatRequest:
     """Read a request; raises Rejection where it cannot be done as it is meant."""
-    fields = Fields(body)
+    fields = Fields.parse(body)
     model = fields.need("model", str)
     aim = target(caller, model, "", agents, ids)
     _check(fields)

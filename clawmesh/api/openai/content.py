@@ -5,11 +5,9 @@ Source: OpenAI API reference, "Create chat completion" (`messages`) and "Create 
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterator
 
-from msgspec import Raw
+import msgspec
 
 from clawmesh.api.openai.fields import Fields
 from clawmesh.messages import Image, Text
@@ -26,12 +24,9 @@ def content(fields: Fields, name: str, *, images: bool = False) -> tuple[Text | 
     Raises:
         Rejection: it is neither, or a part is of a kind that is not taken here.
     """
-    raw = fields.raw(name)
-    if raw is None:
-        return ()
-    if is_text(raw):
-        text = fields.need(name, str)
-        return (Text(text),) if text else ()
+    value = fields.value(name)
+    if isinstance(value, str):
+        return (Text(value),) if value else ()
     return tuple(_parts(fields, name, images=images))
 
 
@@ -67,11 +62,6 @@ def _image(fields: Fields, name: str) -> Image:
     if not (comma and kind.endswith(BASE64) and media_type in PICTURES):
         raise fields.wrong(name, f"is no image in base64; images may be {', '.join(sorted(PICTURES))}")
     try:
-        return Image(media_type=media_type, data=b64decode(data, validate=True))
-    except (binascii.Error, ValueError) as error:
+        return Image(media_type=media_type, data=msgspec.convert(data, bytes))
+    except msgspec.ValidationError as error:
         raise fields.wrong(name, f"is no base64: {error}") from error
-
-
-def is_text(raw: Raw) -> bool:
-    """Whether a value is a string."""
-    return bytes(raw)[:1] == b'"'

@@ -121,7 +121,7 @@ class OpenAI:
         body = await _body(receive)
         if body is None:
             return
-        fields = Fields(body)
+        fields = Fields.parse(body)
         before = await self._before(fields, caller)
         request = responses.read(fields, before, caller, self._agents, self._ids)
         headers = _headers(request.kept)

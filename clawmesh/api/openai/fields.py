@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Raw
 
 from clawmesh.api.openai.fault import Rejection, invalid
 
 T = TypeVar("T")
-NULL = b"null"
 
 
 class Fields:
@@ -23,29 +20,39 @@ class Fields:
 
     __slots__ = ("_members", "_path")
 
-    def __init__(self, data: bytes | Raw, path: str = "") -> None:
+    def __init__(self, value: Any, path: str = "") -> None:
         self._path = path
-        members = decode(data, dict[str, Raw], path or None)
-        self._members: Mapping[str, Raw] = {name: raw for name, raw in members.items() if bytes(raw) != NULL}
+        self._members: Mapping[str, Any] = _convert(value, dict[str, Any], path)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Fields:
+        """Read a request's body; raises Rejection where that is no JSON object."""
+        try:
+            return cls(msgspec.json.decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise invalid(f"the body cannot be read: {error}") from error
+        except RecursionError as error:
+            raise invalid("the body is nested too deeply") from error
 
     def __contains__(self, name: str) -> bool:
-        return name in self._members
+        return self._members.get(name) is not None
 
     def place(self, name: str) -> str:
         """Return a member's place as `param` writes it: `messages[0].content`."""
         return f"{self._path}.{name}" if self._path else name
 
-    def raw(self, name: str) -> Raw | None:
+    def value(self, name: str) -> Any:
+        """Return a member as it is; None where there is none."""
         return self._members.get(name)
 
     def get(self, name: str, type: type[T]) -> T | None:
-        raw = self._members.get(name)
-        return None if raw is None else decode(raw, type, self.place(name))
+        value: T | None = self.any(name, type)
+        return value
 
     def any(self, name: str, type: Any) -> Any:
-        """Return a member of one of several types; None where there is none."""
-        raw = self._members.get(name)
-        return None if raw is None else decode(raw, type, self.place(name))
+        """Return a member of one of several types, or within bounds; None where there is none."""
+        value = self._members.get(name)
+        return None if value is None else _convert(value, type, self.place(name))
 
     def need(self, name: str, type: type[T]) -> T:
         value = self.get(name, type)
@@ -58,11 +65,11 @@ class Fields:
         return default if value is None else value
 
     def object(self, name: str) -> Fields | None:
-        raw = self._members.get(name)
-        return None if raw is None else Fields(raw, self.place(name))
+        value = self._members.get(name)
+        return None if value is None else Fields(value, self.place(name))
 
     def objects(self, name: str) -> Sequence[Fields]:
-        items = self.get(name, list[Raw]) or []
+        items = self.any(name, list[Any]) or []
         return [Fields(item, f"{self.place(name)}[{index}]") for index, item in enumerate(items)]
 
     def wrong(self, name: str, what: str, code: str | None = None) -> Rejection:
@@ -72,24 +79,13 @@ class Fields:
 
     def refuse(self, reasons: Mapping[str, str]) -> None:
         """Raise Rejection for the first of these members that asks for anything; null, false, 0 and nothing do not."""
-        for name in self._asked(reasons):
-            raise self.wrong(name, reasons[name], "unsupported_parameter")
-
-    def _asked(self, names: Mapping[str, str]) -> Iterator[str]:
-        return (name for name in names if self.any(name, Any))
+        for name, reason in reasons.items():
+            if self._members.get(name):
+                raise self.wrong(name, reason, "unsupported_parameter")
 
 
-def decode(data: bytes | Raw, type: Any, param: str | None) -> Any:
-    """Return what a JSON text says; raises Rejection where it is none, or of another type."""
+def _convert(value: Any, type: Any, place: str) -> Any:
     try:
-        return _decoder(type).decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise invalid(f"{param or 'the body'}: {error}", param) from error
-    except RecursionError as error:
-        raise invalid(f"{param or 'the body'} is nested too deeply", param) from error
-
-
-@cache
-def _decoder(type: Any) -> msgspec.json.Decoder[Any]:
-    """Return what reads a type, of which there are few; to make it takes longer than to use it."""
-    return msgspec.json.Decoder(type)
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        raise invalid(f"{place or 'the body'}: {error}", place or None) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from clawmesh.api.openai.completion import tokens
 from clawmesh.api.openai.tools import Function
@@ -141,7 +141,7 @@ class Echo(Struct, frozen=True, kw_only=True):
     conversation: Kept | None = None
     instructions: str | None = None
     tools: Sequence[Function] = ()
-    tool_choice: Raw | str = "auto"
+    tool_choice: Mapping[str, Any] | str = "auto"
     truncation: str = "disabled"
     parallel_tool_calls: bool = True
     text: TextOptions = TextOptions()

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from clawmesh.api.openai.caller import Caller, Target, target
-from clawmesh.api.openai.content import content, is_text, text
+from clawmesh.api.openai.content import content, text
 from clawmesh.api.openai.conversation import Conversation, Scribe
 from clawmesh.api.openai.exchange import Order
 from clawmesh.api.openai.fields import Fields
@@ -82,19 +82,17 @@ def _order(fields: Fields, conversation: Conversation, caller: Caller, aim: Targ
 
 
 def _conversation_id(fields: Fields) -> str:
-    raw = fields.raw("conversation")
-    if raw is None:
-        return ""
-    about = fields.object("conversation") if not is_text(raw) else None
-    return about.need("id", str) if about else fields.need("conversation", str)
+    if isinstance(fields.value("conversation"), dict):
+        about = fields.object("conversation")
+        return about.need("id", str) if about else ""
+    return fields.get("conversation", str) or ""
 
 
 def _conversation(fields: Fields, before: Before) -> Conversation:
     scribe = Scribe("input", fields.get("instructions", str) or "", before.messages)
-    raw = fields.raw("input")
-    if raw is None:
+    if "input" not in fields:
         raise fields.wrong("input", "is required")
-    if is_text(raw):
+    if isinstance(fields.value("input"), str):
         scribe.user((Text(fields.need("input", str)),))
     else:
         for item in fields.objects("input"):
@@ -133,7 +131,7 @@ def _echo(fields: Fields, model: str, aim: Target, wished: Wishes, tools: Toolse
     summary = thinking.any("summary", Literal["auto", "concise", "detailed"]) if thinking else None
     said: dict[str, Any] = {
         "instructions": fields.get("instructions", str),
-        "tool_choice": fields.raw("tool_choice"),
+        "tool_choice": fields.value("tool_choice"),
         "truncation": fields.any("truncation", Literal["auto", "disabled"]),
         "top_p": wished.top_p,
         "temperature": wished.temperature,

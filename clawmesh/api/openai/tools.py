@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from clawmesh.abc.tool import ToolSpec
-from clawmesh.api.openai.content import is_text
 from clawmesh.api.openai.fields import Fields
 from clawmesh.config.model import AgentConfig
 
@@ -104,12 +103,9 @@ def _functions(fields: Fields) -> tuple[Function, ...]:
 
 def _choice(fields: Fields) -> tuple[Choice, Sequence[str] | None]:
     """Return the choice, and the names of the only tools to choose from, if not all are."""
-    raw = fields.raw("tool_choice")
-    if raw is None:
-        return "auto", None
-    if is_text(raw):
-        return fields.any("tool_choice", Choice), None
-    choice = Fields(raw, fields.place("tool_choice"))
+    if not isinstance(fields.value("tool_choice"), dict):
+        return fields.any("tool_choice", Choice) or "auto", None
+    choice = Fields(fields.value("tool_choice"), fields.place("tool_choice"))
     kind = choice.need("type", str)
     if kind == "function":
         return "required", (_name(choice),)
