@@ -87,7 +87,7 @@ class OpenAI:
         await _answer(self._responses, scope, receive, send)
 
     async def response(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer `GET` and `DELETE /v1/responses/{id}`: the journal forgets nothing, nor does it know all of one."""
+        """Answer `GET` and `DELETE /v1/responses/{id}`: the journal has a response's words, not all of its fields."""
         await _answer(_no_response, scope, receive, send)
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -277,6 +277,17 @@ async def test_what_comes_twice_with_one_key_is_done_once() -> None:
     assert len(backend.requests) == 2
 
 
+async def test_an_agent_written_as_code_may_stream_its_answer() -> None:
+    async def coded(context: Any, _message: Message) -> str:
+        context.emit(Text("I look. "))
+        context.emit(Text("He"))
+        context.emit(Text("re."))
+        return "Here."
+
+    async with office([], agent(type="code"), coded={"helper": coded}) as place:
+        assert (await place.chat()).json["choices"][0]["message"]["content"] == "I look. Here."
+
+
 async def test_an_agent_written_as_code_answers() -> None:
     async def coded(context: Any, message: Message) -> str:
         context.emit(Text("working \ud800"))
