@@ -19,7 +19,7 @@ KEPT = ("trust.toml", "tokens.json")
 """Files of the data directory besides its databases: what is trusted, and the hashes of tokens, never the tokens."""
 DIVIDED = "journal/workers"
 """Says among how many journals the sessions are divided; what it says has to fit the databases."""
-APART = ("site", "run", "plugins", CONFIGURATION, ASIDE)
+APART = ("site", "run", "plugins", CONFIGURATION)
 DEPTH = 3
 
 
@@ -95,7 +95,7 @@ def _databases(folder: Path, depth: int) -> Iterator[Path]:
             continue
         if entry.is_file() and path.suffix == DATABASE:
             yield path
-        elif entry.is_dir() and depth > 1 and not entry.name.startswith((".", *APART)):
+        elif entry.is_dir() and depth > 1 and entry.name not in APART and not entry.name.startswith((".", ASIDE)):
             yield from _databases(path, depth - 1)
 
 

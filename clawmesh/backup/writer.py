@@ -43,13 +43,16 @@ def write(
     content = gather(places, environ, warn)
     if content.empty:
         raise UsageError(f"there is nothing to back up: no journal in {places.data}, and no configuration")
-    with _draft(file) as draft:
-        with tarfile.open(fileobj=draft, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            manifest = _Writing(archive, file, clock, tell).write(content, places.data)
-        draft.flush()
-        os.fsync(draft.fileno())
-        draft.seek(0)
-        Backup(file, draft).verify(lambda share: tell("reading it back", share))
+    try:
+        with _draft(file) as draft:
+            with tarfile.open(fileobj=draft, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                manifest = _Writing(archive, file, clock, tell).write(content, places.data)
+            draft.flush()
+            os.fsync(draft.fileno())
+            draft.seek(0)
+            Backup(file, draft).verify(lambda share: tell("reading it back", share))
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from error
     return manifest
 
 
@@ -98,8 +101,6 @@ class _Writing:
                 stream.seek(0)
                 self._put(name, size, stream)
             self._items.append(Item(name, size, digest, str(view.path)))
-        except OSError as error:
-            raise StorageError(f"{copy} cannot be written: {error.strerror}") from error
         finally:
             copy.unlink(missing_ok=True)
 
@@ -112,10 +113,7 @@ class _Writing:
         entry.size = size
         entry.mode = 0o600
         entry.mtime = int(self._now)
-        try:
-            self._archive.addfile(entry, content)
-        except OSError as error:
-            raise StorageError(f"{self._file} cannot be written: {error.strerror}") from error
+        self._archive.addfile(entry, content)
 
 
 @contextmanager

@@ -94,3 +94,38 @@ def test_a_kill_in_the_middle_of_a_restore_leaves_the_old_or_the_new(person: Per
     assert not (person.folder / "data" / ".restore").exists()
     with open_archive(person.folder / "data" / "journal") as archive:
         assert [story[0].envelope for story in archive.session("echo/s")] == [old["id"]]
+
+
+@pytest.fixture
+def full(person: Person) -> list[str]:
+    """Return the words before a command which give it a folder `full` with little room."""
+    (person.folder / "full").mkdir()
+    script = 'mount -t tmpfs -o size=100k none full; "$@"; code=$?; find full -type f; exit $code'
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        pytest.skip("this user may not make a mount namespace")
+    return ["unshare", "--mount", "sh", "-c", script, "sh", str(person.executable)]
+
+
+@pytest.mark.parametrize("words", [["backup", "full/backup"], ["restore", "backup", "--data", "full/data"]])
+def test_a_full_disk_leaves_nothing_behind(person: Person, full: list[str], words: list[str]) -> None:
+    person.run("ask", "echo/s", stdin="much " * 50_000)
+    person.run("backup", "backup")
+    done = subprocess.run([*full, *words], cwd=person.folder, env=person.environ, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "cannot be written: " in done.stderr
+    assert done.stdout.split() in ([], ["full/data/mesh.lock"])
+
+
+def test_a_kill_in_the_middle_of_a_backup_leaves_none(person: Person) -> None:
+    person.run("ask", "echo/s", stdin="much " * 100_000)
+    part = person.folder / ".backup.part"
+    for _ in range(3):
+        process = person.start("backup", "backup")
+        while not part.exists() and process.poll() is None:
+            pass
+        process.kill()
+        process.communicate()
+        assert not (person.folder / "backup").exists() or process.returncode == 0
+        (person.folder / "backup").unlink(missing_ok=True)
+    person.run("backup", "backup")
+    assert not part.exists()
