@@ -8,8 +8,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from clawmesh.abc.tool import Effect
+from clawmesh.agent.case import facts
 from clawmesh.agent.story import Account, Call, Rest, Step
-from clawmesh.cli.account import facts
 from clawmesh.mesh.envelope import Ending
 from clawmesh.mesh.record import Accepted, Ended, Fault
 from clawmesh.messages import Message, Usage

@@ -157,7 +157,8 @@ class World:
 
     def toml(self) -> str:
         tables = [
-            f"[agents.{each['name']}]\nbackend = {each['backend']!r}\nmodel = '{each['model']}'\npeers = {each['peers']!r}\n"
+            f"[agents.{each['name']}]\nbackend = {each['backend']}\nmodel = '{each['model']}'\n"
+            f"peers = {each['peers']}\n"
             for each in self.agents
         ]
         return TOML + "\n".join(tables)

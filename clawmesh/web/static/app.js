@@ -39,7 +39,7 @@ function go(moved) {
   leaving.abort();
   leaving = new AbortController();
   openMenu(false);
-  const { view, parts, query } = parse(location.hash);
+  const { view, parts, query } = parse(location.hash, may);
   mark(view);
   const place = el("div", { class: "view", data: { view: view?.name ?? "" } });
   replace(main, place);
@@ -92,7 +92,7 @@ function buildViews() {
   if (list.dataset.names === names) return;
   list.dataset.names = names;
   replace(list, allowed.map((view) => el("li", {}, el("a", { href: hash(view.name), data: { view: view.name } }, icon(view.name), el("span", {}, view.title)))));
-  mark(parse(location.hash).view);
+  mark(parse(location.hash, may).view);
 }
 
 function buildHolder(token) {

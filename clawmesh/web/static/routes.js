@@ -11,22 +11,23 @@ import { show as sessions } from "./views/sessions.js";
 import { show as why } from "./views/why.js";
 
 export const VIEWS = [
-  { name: "mesh", title: "Mesh", scope: "read", show: mesh },
+  { name: "mesh", title: "Mesh", scope: "operate", show: mesh },
   { name: "agents", title: "Agents", scope: "read", show: agents },
   { name: "sessions", title: "Sessions", scope: "read", show: sessions },
   { name: "why", title: "Why", scope: "read", show: why },
   { name: "chat", title: "Chat", scope: "talk", show: chat },
   { name: "dead", title: "Dead letters", scope: "operate", show: dead },
-  { name: "cost", title: "Cost", scope: "read", show: cost },
+  { name: "cost", title: "Cost", scope: "operate", show: cost },
   { name: "health", title: "Health", scope: "read", show: health },
   { name: "configuration", title: "Configuration", scope: "operate", show: configuration },
 ];
 
-/** Return {view, parts, query} of a location's hash; the view is undefined where there is none of that name. */
-export function parse(hash) {
+/** Return {view, parts, query} of a location's hash; the view is undefined where there is none of that name.
+ *  Where it names none, it is the first that `may` allows. */
+export function parse(hash, may) {
   const [place, search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [name, ...parts] = place.split("/").map(decoded);
-  return { view: VIEWS.find((view) => view.name === (name || "mesh")), parts: parts.filter(Boolean), query: new URLSearchParams(search) };
+  return { view: name ? VIEWS.find((view) => view.name === name) : (VIEWS.find((view) => may(view.scope)) ?? VIEWS[0]), parts: parts.filter(Boolean), query: new URLSearchParams(search) };
 }
 
 function decoded(part) {
