@@ -68,10 +68,11 @@ def refusal(status: int, message: str, type: str, **more: Any) -> Answer:
 class Fake:
     """Answers as the contract says; `asked` are the requests, `resumed` the Last-Event-IDs, `speed` events a second."""
 
-    def __init__(self, *, hostile: bool = False, speed: int = 12) -> None:
+    def __init__(self, *, hostile: bool = False, speed: int = 12, policy: str = web.POLICY) -> None:
         self.world = World(time.time(), hostile=hostile)
         self.hostile = hostile
         self.speed = speed
+        self.policy = policy
         self.asked: list[str] = []
         self.resumed: list[str] = []
         self.cancelled = 0
@@ -108,7 +109,7 @@ class Fake:
         if file is None:
             await _json(send, 404, {})
             return
-        headers = {"content-security-policy": web.POLICY, "x-content-type-options": "nosniff", "etag": file.etag}
+        headers = {"content-security-policy": self.policy, "x-content-type-options": "nosniff", "etag": file.etag}
         await _start(send, 200, {**headers, "content-type": file.media_type})
         await send({"type": "http.response.body", "body": file.content})
 

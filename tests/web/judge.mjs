@@ -39,7 +39,9 @@ export function unnamed() {
   const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
   found.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `twice: ${id}`));
   found.push(...["main", "nav", "header", "h1"].filter((mark) => !document.querySelector(mark)).map((mark) => `no ${mark}`));
-  if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than the window: ${document.documentElement.scrollWidth}`);
+  for (const node of [document.documentElement, document.querySelector("main")]) {
+    if (node.scrollWidth > node.clientWidth) found.push(`${node.localName} is wider than there is room: ${node.scrollWidth}`);
+  }
   return found;
 }
 
@@ -48,7 +50,6 @@ export function infected() {
   const attributes = [...document.querySelectorAll("*")].flatMap((node) => [...node.attributes].map((each) => each.name));
   return {
     ran: window.ran,
-    violation: window.violation ?? "",
     foreign: document.querySelectorAll("main :is(img, script, iframe, form:not(.composer, .search), style, math, object, embed, link)").length,
     handlers: attributes.filter((name) => name.startsWith("on")),
     links: [...document.querySelectorAll("a[href]")].map((each) => each.href).filter((each) => !/^(http|https|mailto):/.test(each)),

@@ -65,8 +65,9 @@ async def test_a_token_is_asked_for_kept_in_the_tab_and_asked_for_again(browser:
 
 
 @pytest.mark.anyio
-async def test_nothing_that_anybody_wrote_runs(browser: dict[str, str]) -> None:
-    await prove("hostile", Fake(hostile=True), browser)
+@pytest.mark.parametrize("policy", [web.POLICY, ""], ids=["with the policy", "without it"])
+async def test_nothing_that_anybody_wrote_runs(browser: dict[str, str], policy: str) -> None:
+    await prove("hostile", Fake(hostile=True, policy=policy), browser)
 
 
 @pytest.mark.anyio

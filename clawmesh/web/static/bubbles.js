@@ -37,7 +37,7 @@ function given(made, ended) {
     const text = ended ? "No result: the turn ended first." : "At work.";
     return { state: ended ? "no result" : "at work", shown: el("p", { class: "soft" }, text) };
   }
-  return { state: made.failed ? "failed" : "done", shown: made.result ? code(made.result) : el("p", { class: "soft" }, "nothing") };
+  return { state: made.failed ? "failed" : "done", shown: made.result ? code(pretty(made.result)) : el("p", { class: "soft" }, "nothing") };
 }
 
 function notes(made) {

@@ -86,8 +86,9 @@ export function cut(text, most) {
   return flat.length > most ? `${flat.slice(0, most - 1)}…` : flat;
 }
 
-/** JSON as people read it; what is no JSON stays as it is. */
+/** JSON as people read it; what is no JSON, or fits on a line, stays as it is. */
 export function pretty(text) {
+  if (text.length <= 76) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {

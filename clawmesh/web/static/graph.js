@@ -5,6 +5,7 @@ import { compact, cut } from "./format.js";
 import { place } from "./placement.js";
 
 const MOST = 70; // agents in the picture; the table beside it has all
+const ROOM = 12000; // square pixels that each of them needs
 const DOTS = 90; // messages on their way
 const TRIP = 900; // milliseconds
 const INKS = ["surface", "line", "line-strong", "ink", "ink-3", "accent", "accent-soft", "bad"];
@@ -36,13 +37,17 @@ export class Graph {
 
   /** Take the figures of the last minute. */
   show({ agents, links }) {
-    const shown = [...agents].sort((a, b) => b.messages + b.under_way - a.messages - a.under_way || (a.name < b.name ? -1 : 1)).slice(0, MOST);
+    this.figures = { agents, links };
+    if (!this.size) return; // it is drawn as soon as there is a place for it
+    const most = Math.max(6, Math.min(MOST, Math.floor((this.size.width * this.size.height) / ROOM)));
+    const shown = [...agents].sort((a, b) => b.messages + b.under_way - a.messages - a.under_way || (a.name < b.name ? -1 : 1)).slice(0, most);
     const names = new Set(shown.map((agent) => agent.name));
     const known = new Set(agents.map((agent) => agent.name));
     const kept = links.filter((link) => names.has(link.to) && (names.has(link.from) || !known.has(link.from)));
     const outside = [...new Set(kept.map((link) => link.from).filter((name) => !names.has(name)))].slice(0, 8);
     this.#take([...shown, ...outside.map((name) => ({ name, outside: true, messages: 0, errors: 0, under_way: 0 }))], kept);
-    this.canvas.setAttribute("aria-label", `Who talks to whom: ${shown.length} agents, ${kept.length} links in the last minute. The table beside has the figures.`);
+    this.left = agents.length - shown.length;
+    this.canvas.setAttribute("aria-label", `Who talks to whom: ${shown.length} of ${agents.length} agents, ${kept.length} links in the last minute. The table beside has the figures.`);
     this.draw();
   }
 
@@ -60,10 +65,10 @@ export class Graph {
   }
 
   /** Show a message on its way. */
-  pulse(from, to, failed) {
+  pulse(from, to) {
     const link = this.#links.get(`${from}\n${to}`);
     if (!link || this.#dots.length >= DOTS || calm()) return;
-    this.#dots.push({ link, since: performance.now() + Math.random() * 250, failed });
+    this.#dots.push({ link, since: performance.now() + Math.random() * 250 });
     this.draw();
   }
 
@@ -93,8 +98,9 @@ export class Graph {
     this.canvas.width = Math.round(width * scale);
     this.canvas.height = Math.round(height * scale);
     this.#pen.setTransform(scale, 0, 0, scale, 0, 0);
-    this.#arrange();
+    this.#shape = "";
     this.recolour();
+    if (this.figures) this.show(this.figures);
   }
 
   #arrange() {
@@ -198,7 +204,7 @@ export class Graph {
       const part = Math.max(0, (now - dot.since) / TRIP);
       const { start, bend, end } = this.#curve(dot.link);
       const [a, b, c] = [(1 - part) ** 2, 2 * part * (1 - part), part ** 2];
-      this.#circle({ x: a * start.x + b * bend.x + c * end.x, y: a * start.y + b * bend.y + c * end.y }, 2.6, dot.failed ? this.#inks.bad : this.#inks.accent);
+      this.#circle({ x: a * start.x + b * bend.x + c * end.x, y: a * start.y + b * bend.y + c * end.y }, 2.6, this.#inks.accent);
     }
   }
 

@@ -66,7 +66,7 @@ class Cost {
     return el("div", { class: "chart" },
       el("div", { class: "scale", "aria-hidden": "true" }, [1, 0.5, 0].map((part) => el("span", {}, compact(top * part)))),
       el("div", { class: "columns", role: "group", "aria-label": "Days; choose one to see its agents" }, this.columns),
-      el("p", { class: "legend", "aria-hidden": "true" }, el("i", { class: "in" }), "in", el("i", { class: "out" }), "out"));
+      el("p", { class: "legend", "aria-hidden": "true" }, el("i", { class: "in" }), "Tokens in", el("i", { class: "out" }), "Tokens out"));
   }
 
   column(each, top) {

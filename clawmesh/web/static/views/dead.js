@@ -33,7 +33,7 @@ class Letters {
     this.list = new Scroller({
       label: "Dead letters",
       class: "dead-list",
-      height: 64,
+      height: matchMedia("(max-width: 860px)").matches ? 124 : 64, // with the buttons below
       columns: [{ title: "Message" }, { title: "Reason" }, { title: "Since", class: "figure wide" }, { title: "Decide", class: "deeds" }],
       key: (letter) => letter.id,
       row: (letter) => this.row(letter),

@@ -86,6 +86,7 @@ class Mesh {
   take(figures) {
     this.figures = figures;
     this.graph.show(figures);
+    if (!this.chosen) this.#hint();
     this.agents.show([...figures.agents].sort((a, b) => b.messages - a.messages || (a.name < b.name ? -1 : 1)));
     this.links.show([...figures.links].sort((a, b) => b.messages - a.messages));
     this.draw();
@@ -108,7 +109,7 @@ class Mesh {
 
   #accepted(event) {
     this.minute.add();
-    this.graph.pulse(agentOf(event.from), agentOf(event.to), false);
+    this.graph.pulse(agentOf(event.from), agentOf(event.to));
   }
 
   // What is shown
@@ -174,7 +175,7 @@ class Mesh {
   #hint() {
     replace(this.hint, this.chosen
       ? [el("strong", {}, this.chosen), " ", el("a", { href: hash("agents", [this.chosen]) }, "Open"), " ", el("a", { href: hash("sessions", [], { agent: this.chosen }) }, "Sessions"), " ", el("button", { type: "button", class: "link", on: { click: () => this.choose(null) } }, "Show all")]
-      : el("span", { class: "soft" }, "In a circle: under way. Below: messages in the last minute. Choose an agent to see who it talks to."));
+      : el("span", { class: "soft" }, `In a circle: under way. Below: messages in the last minute.${this.graph.left ? ` The ${this.figures.agents.length - this.graph.left} busiest of ${number(this.figures.agents.length)} agents.` : ""}`));
   }
 
   choose(name) {
