@@ -5,7 +5,7 @@ import { compact, cut } from "./format.js";
 import { place } from "./placement.js";
 
 const MOST = 70; // agents in the picture; the table beside it has all
-const ROOM = 12000; // square pixels that each of them needs
+const ROOM = 16000; // square pixels that each of them needs
 const DOTS = 90; // messages on their way
 const TRIP = 900; // milliseconds
 const INKS = ["surface", "line", "line-strong", "ink", "ink-3", "accent", "accent-soft", "bad"];
@@ -105,7 +105,7 @@ export class Graph {
 
   #arrange() {
     if (!this.size?.width) return;
-    const margin = { x: Math.min(76, this.size.width * 0.14), y: 46 };
+    const margin = { x: Math.min(76, this.size.width * 0.14), y: 56 };
     place([...this.#nodes.values()], [...this.#links.values()], { ...this.size, margin });
   }
 
