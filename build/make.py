@@ -22,7 +22,7 @@ from environment import environment, lock
 from executable import EXECUTABLE, build_executable
 from image import build_image
 from steps import ROOT, StepError, show, step
-from supplies import fetch_model, install_tools
+from supplies import fetch_model, fetch_node_packages, install_tools
 
 VERBS = ("run", "test", "exe", "image", "check", "bench", "lock")
 WITH_ARGUMENTS = ("test", "bench")
@@ -76,6 +76,7 @@ def test(rest: Sequence[str]) -> int:
     build_executable()
     install_tools()
     fetch_model(python)
+    fetch_node_packages()
     return show(python, "-m", "pytest", *rest)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from steps import CACHE, StepError, run, step
 
 MODEL = CACHE / "smollm2.gguf"
-TOOLS = {"tmux": "tmux", "promtool": "prometheus"}
+NODE = CACHE / "node"
+PACKAGES = {"playwright-core": "1.65.1"}
+TOOLS = {"tmux": "tmux", "promtool": "prometheus", "chromium": "chromium", "node": "nodejs", "npm": "npm"}
 
 
 def install_tools() -> None:
@@ -27,6 +29,20 @@ def install_tools() -> None:
         run("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
     except StepError as error:
         print(f"not installed: {error}")
+
+
+def fetch_node_packages() -> None:
+    """Fetch what tests run with node; playwright-core drives the chromium that is there and brings none of its own."""
+    missing = [f"{name}@{version}" for name, version in PACKAGES.items() if not (NODE / "node_modules" / name).is_dir()]
+    if not missing or shutil.which("npm") is None:
+        return
+    step(f"fetching {' '.join(missing)}")
+    NODE.mkdir(parents=True, exist_ok=True)
+    quiet = ("--silent", "--no-audit", "--no-fund", "--ignore-scripts")
+    try:
+        run("npm", "install", *quiet, "--prefix", NODE, *missing)
+    except StepError as error:
+        print(f"not fetched: {error}")
 
 
 def fetch_model(python: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from clawmesh import web
 from clawmesh.version import VERSION
 from tests.build.program import BEGINNING, FLAGS, Program, Sandbox
 
@@ -69,6 +70,11 @@ def test_every_module_of_ours_can_be_imported(unpacked: Program) -> None:
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
     assert "clawmesh.errors" in names
     assert unpacked.python(IMPORT.format(names=names)) == "[]\n"
+
+
+def test_the_dashboard_is_in_it(unpacked: Program) -> None:
+    code = "from clawmesh import web; print({file.path: file.etag for file in web.files()})"
+    assert ast.literal_eval(unpacked.python(code)) == {file.path: file.etag for file in web.files()}
 
 
 def test_a_bare_root_with_only_glibc_is_enough(sandbox: Sandbox) -> None:
