@@ -64,7 +64,7 @@ function spread(nodes, links, height, margin) {
 }
 
 function settle(nodes, links, heat, frame) {
-  for (const node of nodes) node.force = { x: (node.home - node.x) * 0.4, y: (node.shelf - node.y) * 0.03 };
+  for (const node of nodes) node.force = { x: (node.home - node.x) * 0.4, y: (node.shelf - node.y) * 0.06 };
   for (const { from, to } of links) {
     const pull = (to.y - from.y) * 0.014;
     from.force.y += pull;

@@ -16,7 +16,7 @@ export async function show(place, { signal }) {
   };
   reload.addEventListener("click", () => again(reload, said, fill, signal));
   await fill();
-  replace(place, heading("Configuration", may("operate") ? reload : null),
+  replace(place, heading("Configuration", may("admin") ? reload : null),
     el("p", { class: "lead" }, "What is in force, with secrets left out. After you have changed the file, reload it: turns that are under way end with what they began with."), said, text);
 }
 

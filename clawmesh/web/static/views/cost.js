@@ -25,7 +25,7 @@ class Cost {
   constructor(place, days, period) {
     this.place = place;
     this.period = period;
-    this.days = [...days].sort((a, b) => (a.day < b.day ? -1 : 1)).map(summed);
+    this.days = whole(days, period).map(summed);
     this.chosen = null;
     this.list = new Scroller({
       label: "Tokens by agent",
@@ -98,6 +98,15 @@ class Cost {
 }
 
 const FIELDS = ["turns", "input_tokens", "output_tokens", "total_tokens"];
+
+/** Every day of a period until today, also those on which nothing was used. */
+function whole(days, period) {
+  const known = new Map(days.map((each) => [each.day, each]));
+  return Array.from({ length: period }, (_, index) => {
+    const name = new Date(Date.now() - (period - 1 - index) * 86_400_000).toISOString().slice(0, 10);
+    return known.get(name) ?? { day: name, agents: [] };
+  });
+}
 
 function summed(day) {
   return { ...day, ...Object.fromEntries(FIELDS.map((field) => [field, sum(day.agents.map((agent) => agent[field] ?? 0))])) };
