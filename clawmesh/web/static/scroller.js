@@ -105,7 +105,7 @@ export class Scroller {
   }
 
   async #ask() {
-    if (!this.#options.more || this.#asking) return;
+    if (!this.#options.more || this.#asking || !this.#items.length) return;
     this.#asking = true;
     try {
       await this.#options.more();

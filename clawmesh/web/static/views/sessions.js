@@ -73,13 +73,20 @@ class Pages {
   found = [];
   whole = false;
   #after = "";
+  #coming = null;
 
   constructor(agent, signal) {
     this.agent = agent;
     this.signal = signal;
   }
 
-  async next() {
+  /** Take the next page, once, however many ask for it. */
+  next() {
+    this.#coming ??= this.#take().finally(() => { this.#coming = null; });
+    return this.#coming;
+  }
+
+  async #take() {
     const query = new URLSearchParams({ limit: PAGE, ...(this.agent && { agent: this.agent }), ...(this.#after && { after: this.#after }) });
     const { sessions, next } = await get(`api/sessions?${query}`, { signal: this.signal });
     this.found = this.found.concat(sessions);
