@@ -68,7 +68,7 @@ def refusal(status: int, message: str, type: str, **more: Any) -> Answer:
 class Fake:
     """Answers as the contract says; `asked` are the requests, `resumed` the Last-Event-IDs, `speed` events a second."""
 
-    def __init__(self, *, hostile: bool = False, speed: int = 12, policy: str = web.POLICY) -> None:
+    def __init__(self, *, hostile: bool = False, speed: int = 17, policy: str = web.POLICY) -> None:
         self.world = World(time.time(), hostile=hostile)
         self.hostile = hostile
         self.speed = speed
@@ -217,7 +217,7 @@ class Fake:
         cut, number = self.cut, 0
         async with _until_gone(receive):
             while not cut.is_set():
-                many = max(1, round(self.speed * BATCH))
+                many = max(1, round(self.speed * BATCH * (0.5 + random.random())))
                 batch = [event for each in range(number, number + many) for event in _life(each)]
                 number += many
                 await _event(send, "events", batch, number)

@@ -124,13 +124,17 @@ const PROOFS = {
     await visit(page, "#/chat?agent=concierge");
     await say(page, "Where is my order? Tell me slowly.");
     const grow = (least) => page.waitForFunction((before) => {
-      const length = document.querySelector(".live .bubble .text")?.textContent.length ?? 0;
+      const length = [...document.querySelectorAll(".live .bubble .text")].at(-1)?.textContent.length ?? 0;
       return length > before && length;
     }, least).then((found) => found.jsonValue());
     await grow(await grow(200));
     assert.ok(!(await page.locator(".log").textContent()).includes("This is void"));
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText("Stopped.", { exact: true }).first().waitFor();
+    await say(page, "Once more, slowly");
+    await grow(100);
+    await page.keyboard.press("Escape");
+    await page.locator(".exchange").nth(1).getByText("Stopped.").waitFor();
     await say(page, "And now quickly");
     await page.getByText("2,352 tokens").waitFor();
     const last = page.locator(".exchange").last();

@@ -74,7 +74,7 @@ async def test_nothing_that_anybody_wrote_runs(browser: dict[str, str], policy: 
 async def test_an_answer_streams_and_can_be_stopped(browser: dict[str, str]) -> None:
     fake = Fake()
     await prove("chat", fake, browser)
-    assert fake.cancelled == 1
+    assert fake.cancelled == 2
 
 
 @pytest.mark.anyio

@@ -35,8 +35,8 @@ export function size(bytes) {
 
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return "";
-  if (seconds < 1) return `${digits(seconds * 1000)} ms`;
-  if (seconds < 60) return `${digits(seconds)} s`;
+  if (seconds < 0.9995) return `${digits(seconds * 1000)} ms`;
+  if (seconds < 59.95) return `${digits(seconds)} s`;
   const [large, small, names] = steps(seconds);
   return small ? `${large} ${names[0]} ${small} ${names[1]}` : `${large} ${names[0]}`;
 }

@@ -138,6 +138,7 @@ export class Graph {
     for (const link of this.#links.values()) this.#link(link, focus && (link.from === focus || link.to === focus), Boolean(focus));
     this.#messages();
     for (const node of this.#nodes.values()) this.#agent(node, !near || near.has(node), node.name === this.#chosen);
+    for (const node of this.#nodes.values()) this.#words(node, !near || near.has(node));
     this.#pen.globalAlpha = 1;
     if (this.#dots.length) this.draw();
   }
@@ -219,7 +220,6 @@ export class Graph {
     pen.stroke();
     pen.setLineDash([]);
     if (node.errors && node.messages) this.#errors(node, radius);
-    this.#words(node, radius);
   }
 
   /** An arc along the rim: the part that failed. */
@@ -232,8 +232,10 @@ export class Graph {
     this.#pen.stroke();
   }
 
-  #words(node, radius) {
+  #words(node, near) {
     const pen = this.#pen;
+    const radius = this.#radius(node);
+    pen.globalAlpha = near ? 1 : 0.25;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     if (node.under_way) this.#text(compact(node.under_way), node.x, node.y + 0.5, 12, 600, this.#inks.ink);

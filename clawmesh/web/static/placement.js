@@ -1,14 +1,17 @@
 // Where agents stand in the picture: from left to right as messages reach them, apart from each other.
 
 const ROUNDS = 160;
-const ROOM = { x: 104, y: 76 }; // what a node with its name takes
+const ROOM = { x: 104, y: 88 }; // what a node with its name takes
 
 /** Give every node an x and y within the frame; links are {from, to} of nodes. */
 export function place(nodes, links, { width, height, margin }) {
   const columns = rank(nodes, links, Math.max(2, Math.floor((width - 2 * margin.x) / ROOM.x)));
   const last = Math.max(1, ...columns.values());
   const gap = (width - 2 * margin.x) / last;
-  for (const node of nodes) node.home = margin.x + columns.get(node) * gap;
+  for (const node of nodes) {
+    node.home = margin.x + columns.get(node) * gap;
+    node.ties = links.filter((link) => link.from === node || link.to === node).length;
+  }
   spread(nodes, links, height, margin);
   for (let round = 0; round < ROUNDS; round += 1) settle(nodes, links, 1 - round / ROUNDS, { width, height, margin });
 }
@@ -66,9 +69,10 @@ function spread(nodes, links, height, margin) {
 function settle(nodes, links, heat, frame) {
   for (const node of nodes) node.force = { x: (node.home - node.x) * 0.4, y: (node.shelf - node.y) * 0.06 };
   for (const { from, to } of links) {
-    const pull = (to.y - from.y) * 0.014;
-    from.force.y += pull;
-    to.force.y -= pull;
+    // Shared by all that pull, or whoever talks to many would draw them all to its own height.
+    const pull = (to.y - from.y) * 0.05;
+    from.force.y += pull / from.ties;
+    to.force.y -= pull / to.ties;
   }
   for (let first = 0; first < nodes.length; first += 1) {
     for (let second = first + 1; second < nodes.length; second += 1) part(nodes[first], nodes[second]);

@@ -45,7 +45,7 @@ class Chat {
   }
 
   composer() {
-    const form = el("form", { class: "composer" }, this.input, el("div", { class: "actions" }, el("span", { class: "soft hint" }, "Enter sends, Shift-Enter begins a new line"), this.stop, this.send));
+    const form = el("form", { class: "composer" }, this.input, el("div", { class: "actions" }, el("span", { class: "soft hint" }, "Enter sends, Shift-Enter begins a new line, Esc stops"), this.stop, this.send));
     form.addEventListener("submit", (event) => { event.preventDefault(); this.say(); });
     this.input.addEventListener("input", () => this.grow());
     this.input.addEventListener("keydown", (event) => {
@@ -107,10 +107,11 @@ class Chat {
   }
 
   busy(now) {
+    const held = [this.stop, this.send, document.body].includes(document.activeElement);
     this.stop.hidden = !now;
     this.send.hidden = now;
     this.log.setAttribute("aria-busy", String(now));
-    (now ? this.stop : this.input).focus({ preventScroll: true });
+    if (held) this.input.focus({ preventScroll: true }); // a hidden button cannot hold the keyboard
   }
 
   grow() {
