@@ -19,14 +19,14 @@ LAYERS = (
     "ids messages frozen runtime telemetry failpoint machine wheel",
     "config codec http",
     "abc",
-    "provider hookspecs mesh journal server",
+    "provider hookspecs mesh journal server web",
     "clawmesh",
     "agent memory guard",
     "plugin",
     "app",
     "api mcp a2a cluster",
     "bench backup doctor service",
-    "cli web",
+    "cli",
     "__main__",
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms.split()}

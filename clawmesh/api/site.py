@@ -16,21 +16,24 @@ from clawmesh.api.mesh import Mesh
 from clawmesh.api.messages import Messages
 from clawmesh.api.openai.door import OpenAI
 from clawmesh.api.operation import Operation
+from clawmesh.api.page import Page, is_open
 from clawmesh.api.sessions import Sessions
 from clawmesh.api.token import Tokens
 from clawmesh.server.request import Application, Receive, Scope, Send
+from clawmesh.web import files
 
-OPEN = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz"})
 
 
 def site(mesh: Mesh, tokens: Tokens, hosts: Collection[str]) -> Guard:
     """Return the application, with its guard before it."""
     router = Router(routes=[*routes(mesh)], redirect_slashes=False, default=_nowhere)
-    return Guard(router, tokens, mesh.engine.clock, hosts, OPEN.__contains__)
+    return Guard(router, tokens, mesh.engine.clock, hosts, lambda path: path in PROBES or is_open(path))
 
 
 def routes(mesh: Mesh) -> Iterable[BaseRoute]:
     """Yield the routes of the control plane."""
+    yield from (Path(file.path, Page(file), methods=["GET"]) for file in files())
     sessions, messages, operation, health = Sessions(mesh), Messages(mesh), Operation(mesh), Health(mesh)
     yield Path("/healthz", _Raw(health.alive), methods=["GET"])
     yield Path("/readyz", _Raw(health.ready), methods=["GET"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clawmesh.api.listener import LOOPBACK
-from clawmesh.api.site import OPEN
+from clawmesh.api.site import PROBES
 from clawmesh.config.load import parse
 from clawmesh.version import VERSION
 from image import DATA, HOME, PORT, USER
@@ -70,6 +70,6 @@ def test_its_probes_need_no_token_and_use_a_name_that_is_ours(pod: Any) -> None:
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = container[name]["httpGet"]
-        assert asked["path"] in OPEN
+        assert asked["path"] in PROBES
         assert ports[asked["port"]] == PORT
         assert asked["httpHeaders"] == [{"name": "Host", "value": LOOPBACK[0]}]
