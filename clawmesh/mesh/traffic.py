@@ -13,7 +13,7 @@ from clawmesh.messages import Piece
 
 SECONDS = 60
 NEWS = 20_000
-# Whoever looks comes again within this time; details are noted only while somebody looks. In seconds.
+# Whoever looks comes again within this time; single events are noted only while somebody looks. In seconds.
 ATTENTION = 10.0
 WELL = frozenset({Ending.ANSWERED})
 
@@ -46,9 +46,8 @@ class Traffic:
 
     def accepted(self, envelope: Envelope) -> None:
         self.accepted_by_kind[envelope.kind] += 1
+        self._second().messages[_agent(envelope.sender), envelope.to.agent] += 1
         if self._watched():
-            link = (_agent(envelope.sender), envelope.to.agent)
-            self._second().messages[link] += 1
             news = {"t": "accepted", "id": envelope.id, "from": envelope.sender, "to": str(envelope.to)}
             self._tell({**news, "kind": envelope.kind, "root": envelope.root, "at": self._clock.now()})
 
@@ -63,11 +62,10 @@ class Traffic:
             tokens = usage.total_tokens
             self.tokens[agent, "input"] += usage.input_tokens
             self.tokens[agent, "output"] += usage.output_tokens
+            self._second().tokens[agent] += tokens
+        if outcome.ending not in WELL:
+            self._second().errors[_agent(envelope.sender), agent] += 1
         if self._watched():
-            second = self._second()
-            second.tokens[agent] += tokens
-            if outcome.ending not in WELL:
-                second.errors[_agent(envelope.sender), agent] += 1
             news = {"t": "ended", "id": envelope.id, "to": str(envelope.to), "ending": outcome.ending.value}
             self._tell({**news, "tokens": tokens, "at": self._clock.now()})
 
@@ -81,7 +79,6 @@ class Traffic:
 
     def minute(self) -> dict[str, Any]:
         """Return who talked to whom in the last minute, as lists of sender, receiver, messages and errors."""
-        self._until = self._clock.monotonic() + ATTENTION
         oldest = int(self._clock.now()) - SECONDS
         messages: Counter[tuple[str, str]] = Counter()
         errors: Counter[tuple[str, str]] = Counter()
