@@ -48,6 +48,16 @@ def open_listener(settings: ApiSettings, port: int | None, config: Path | None) 
         yield Listener(sockets, f"{'https' if tls else 'http'}://{shown}:{bound}", frozenset(hosts), tls)
 
 
+def unfit(settings: ApiSettings, config: Path | None) -> Sequence[Problem]:
+    """Return what would keep us from listening as the table says, as far as that is seen without listening."""
+    try:
+        if not (found := [*_problems(settings, str(config or ""))]):
+            _tls(settings, str(config or ""))
+    except ConfigError as error:
+        return error.problems
+    return found
+
+
 def is_loopback(host: str) -> bool:
     """Whether nobody but this machine can connect to an address."""
     if host == "localhost":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from clawmesh.agent.hooks import Incident
+from clawmesh.api import listener
 from clawmesh.app import Seat, open_app
 from clawmesh.clock import SystemClock
 from clawmesh.config import check
@@ -34,7 +35,8 @@ async def setup(places: Places, environ: Mapping[str, str]) -> Sequence[Finding]
     warnings: Sequence[str] = ()
     if places.config is not None:
         unfit, warnings = check.survey(config, loaded.catalogue, environ)
-        problems = ordered([*problems, *unfit], config.files) or await _opening(config, places, environ)
+        listening = listener.unfit(config.api, config.path)
+        problems = ordered([*problems, *unfit, *listening], config.files) or await _opening(config, places, environ)
     return [*_configuration(config, places, problems, warnings), *_plugins(loaded, incidents)]
 
 

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Person
 from tests.cli.test_serve import serving
 
@@ -59,6 +61,20 @@ def test_with_a_broken_configuration(person: Person) -> None:
     assert found["plugins"][-1]["status"] == "ok"
     (person.folder / "clawmesh.toml").write_text("[agents\n")
     assert "fail  configuration: " in person.run("doctor", code=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ('host = "0.0.0.0"', "without TLS; others could read tokens"),
+        ('certificate = "a.pem"\nkey = "b.pem"', "cannot be used: No such file or directory"),
+    ],
+)
+def test_where_serve_could_not_listen(person: Person, table: str, reason: str) -> None:
+    with (person.folder / "clawmesh.toml").open("a") as file:
+        file.write(f"[api]\n{table}\n")
+    (found,) = look(person, code=1)["configuration"]
+    assert (found["status"], reason in found["text"]) == ("fail", True)
 
 
 def test_plugins_that_do_not_run(person: Person) -> None:
