@@ -205,6 +205,35 @@ const PROOFS = {
     watch.assertClean(/status of 422/);
   },
 
+  /** The API that there really is: an answer, its story, its session, and a turn that is stopped. */
+  async real(page, watch) {
+    await enter(page, address, process.env.CLAWMESH_TOKEN);
+    await page.waitForSelector("#views a");
+    await visit(page, "#/mesh");
+    await page.waitForSelector('.live-state[data-state="open"]');
+    await visit(page, "#/chat?agent=teller");
+    await say(page, "How much is it?");
+    await page.locator(".prose strong", { hasText: "42" }).waitFor();
+    assert.equal(await page.locator("details.call").count(), 1);
+    const session = await page.locator(".session a").textContent();
+    await page.getByRole("link", { name: "Why?" }).click();
+    await page.locator(".trace tr.self").waitFor();
+    assert.match(await page.locator(".waterfall").textContent(), /teller.*calculator.*teller/);
+    await visit(page, "#/sessions?agent=teller");
+    await page.getByRole("link", { name: session }).click();
+    await page.locator(".turn .bubble.answered").waitFor();
+    await visit(page, "#/chat?agent=slow");
+    await say(page, "Take your time");
+    await page.getByRole("link", { name: "Why?" }).waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("Stopped.", { exact: true }).first().waitFor();
+    for (const view of ["agents", "agents/teller", "dead", "cost", "health", "configuration"]) {
+      await visit(page, `#/${view}`);
+      assert.equal(await page.locator(".failure").count(), 0, view);
+    }
+    watch.assertClean();
+  },
+
   async scroll(page, watch) {
     await enter(page, address);
     await visit(page, "#/sessions");

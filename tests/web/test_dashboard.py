@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from clawmesh import web
+from tests.api.house import house
 from tests.web.fake import Fake, serving
 
 HERE = Path(__file__).parent
@@ -43,10 +44,13 @@ def browser() -> dict[str, str]:
 
 
 async def prove(name: str, fake: Fake, browser: dict[str, str]) -> dict[str, Any]:
-    """Run one of the proofs; the script says what it has found wrong."""
     async with serving(fake) as address:
-        command = ["node", str(HERE / "proof.mjs"), address, name]
-        done = await anyio.run_process(command, env=browser, check=False)
+        return await prove_at(address, name, browser)
+
+
+async def prove_at(address: str, name: str, browser: dict[str, str]) -> dict[str, Any]:
+    """Run one of the proofs; the script says what it has found wrong."""
+    done = await anyio.run_process(["node", str(HERE / "proof.mjs"), address, name], env=browser, check=False)
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -75,6 +79,13 @@ async def test_an_answer_streams_and_can_be_stopped(browser: dict[str, str]) -> 
     fake = Fake()
     await prove("chat", fake, browser)
     assert fake.cancelled == 2
+
+
+@pytest.mark.anyio
+async def test_the_real_api_is_what_the_dashboard_speaks(browser: dict[str, str], tmp_path: Path) -> None:
+    async with house(tmp_path) as mesh:
+        token = mesh.token("browser", "admin")
+        await prove_at(mesh.url, "real", {**browser, "CLAWMESH_TOKEN": token})
 
 
 @pytest.mark.anyio
