@@ -84,15 +84,19 @@ Handle: TypeAlias = Callable[[Call], Awaitable[Any]]
 
 
 class Endpoint:
-    """An ASGI application which answers with what `handle` returns, as JSON, for tokens with the scope `needs`."""
+    """An ASGI application which answers with what `handle` returns, as JSON, for tokens with the scope `needs`.
 
-    def __init__(self, needs: Scope, handle: Handle) -> None:
+    Without one it is for every token.
+    """
+
+    def __init__(self, needs: Scope | None, handle: Handle) -> None:
         self._needs = needs
         self._handle = handle
 
     async def __call__(self, scope: Surroundings, receive: Receive, send: Send) -> None:
         try:
-            require(scope["state"]["token"], self._needs)
+            if self._needs is not None:
+                require(scope["state"]["token"], self._needs)
             value = await self._handle(Call(scope, receive))
         except ClawmeshError as error:
             await say(error, send)

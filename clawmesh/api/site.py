@@ -38,7 +38,7 @@ def routes(mesh: Mesh) -> Iterable[BaseRoute]:
     yield Path("/healthz", _Raw(health.alive), methods=["GET"])
     yield Path("/readyz", _Raw(health.ready), methods=["GET"])
     yield Path("/metrics", _Raw(health.metrics), methods=["GET"])
-    yield Path("/api/status", Endpoint("read", operation.status), methods=["GET"])
+    yield Path("/api/status", Endpoint(None, operation.status), methods=["GET"])
     yield Path("/api/agents", Endpoint("read", sessions.agents), methods=["GET"])
     yield Path("/api/agents/{agent}", Endpoint("read", sessions.agent), methods=["GET"])
     yield Path("/api/agents/{agent}/messages", _Raw(messages.post), methods=["POST"])
