@@ -52,7 +52,7 @@ def resident() -> int:
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
-    except FileNotFoundError:  # a system without /proc tells only the most it ever was, in KiB or (macOS) bytes
+    except OSError:  # without /proc, or a descriptor, the system tells only the most it was, in KiB or (macOS) bytes
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024
 

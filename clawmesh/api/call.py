@@ -42,7 +42,7 @@ class Call:
             ApiError: it is none.
         """
         text = self.query(name, str(default))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
             raise ApiError(400, f"found {text!r}, expected a number from 1 to {most}", param=name)
         return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from clawmesh.server.limits import Patience, Room
 from clawmesh.server.server import Server, open_server
 
 MIB = 1024 * 1024
+RESERVED, MIN_CONNECTIONS = 128, 16
 
 
 @asynccontextmanager
@@ -24,7 +26,9 @@ async def open_front(
 ) -> AsyncIterator[Server]:
     """Serve until the block ends; `warn` hears of requests that could not be answered by a fault of ours."""
     guard = site(Mesh(node), Tokens(node.app.places.data), listener.hosts)
-    room = Room(body_bytes=settings.body * MIB, connections=settings.connections)
+    # Beside clients there are backends, other workers, and files; who has no descriptor left can do nothing at all.
+    most = max(MIN_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED)
+    room = Room(body_bytes=settings.body * MIB, connections=min(settings.connections, most))
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(guard.sweep)

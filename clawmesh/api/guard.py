@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ SECURITY = (
 )
 STORED = (b"cache-control", b"no-store")
 TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
+TOKEN = re.compile(rb"%b[A-Za-z0-9_-]{43}" % PREFIX.encode())
 UNAUTHORISED = "a valid token is needed: Authorization: Bearer ..."
 
 
@@ -92,6 +94,10 @@ class Guard:
                 await self._application(scope, receive, guarded)
                 return
             token = self._token(scope)
+        except StorageError:
+            # Where the tokens lie, and what is wrong with them, is for those who have one.
+            await say(ApiError(503, "the tokens cannot be read"), guarded)
+            return
         except ClawmeshError as error:
             await say(error, guarded)
             return
@@ -126,7 +132,7 @@ class Guard:
             own = f"{scope['scheme']}://".encode() + named[0]
             if header == b"origin" and value.lower() != own.lower():
                 raise ApiError(403, "pages from elsewhere may not use this server")
-        if PREFIX.encode() in scope["query_string"]:
+        if TOKEN.search(scope["query_string"]):
             raise ApiError(400, "a token in a URL is in every log: send it as a header, and revoke this one")
 
     def _token(self, scope: Scope) -> Token:

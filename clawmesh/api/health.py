@@ -39,7 +39,7 @@ class Health:
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the figures of all workers, in the text format of Prometheus (version 0.0.4)."""
         try:
-            require(scope["state"]["token"], "read")
+            require(scope["state"]["token"], "operate")
             counts = await self._mesh.everywhere("counts")
         except ClawmeshError as error:
             await say(error, send)

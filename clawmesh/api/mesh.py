@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from clawmesh.app import App
@@ -15,6 +16,7 @@ from clawmesh.errors import JointError
 from clawmesh.journal.archive import Archive, open_archive
 
 T = TypeVar("T")
+SECONDS = 1.0
 
 
 class Node(Protocol):
@@ -69,7 +71,8 @@ class Mesh:
         """Do what a verb says in every worker that can be reached; return what they gave, in their order."""
         given = []
         for worker in range(self.node.workers):
-            with suppress(JointError):  # it is being replaced, and has nothing to tell that would not be told later
+            # One that is being replaced, or stopped, has nothing to tell that would not be told later.
+            with suppress(JointError), anyio.move_on_after(SECONDS):
                 given.append(await self.node.query(verb, worker, **arguments))
         return given
 

@@ -7,6 +7,7 @@ import binascii
 import re
 from typing import Any
 
+import anyio
 from msgspec import Struct, to_builtins
 
 from clawmesh.agent.case import examine, facts
@@ -84,7 +85,8 @@ class Messages:
         case = await self._mesh.read(lambda archive: examine(archive, id))
         if case is None or not call.token.owns(Address.parse(case.account.envelope.to)):
             raise UnknownError(f'there is no message "{id}"')
-        kin = [facts(each) for each in case.kin if each.id != id]
+        seen = (each for each in case.kin if each.id != id and call.token.knows(Address.parse(each.envelope.to).agent))
+        kin = [facts(each) for each in seen]
         return {"message": {**facts(case.account), "waits_for": case.waits or None}, "kin": kin}
 
     def _address(self, call: Call, posted: Posted) -> Address:
@@ -118,8 +120,13 @@ class Messages:
         await answer(send, {"id": id, "agent": address.agent, "session": call.token.outside(address)}, status=202)
 
     async def _whole(self, call: Call, posted: Posted, send: Send) -> None:
-        delivery = await self._begin(call, posted)
-        outcome = await self._mesh.engine.settled(delivery)
+        outcome = None
+        with anyio.CancelScope() as scope:
+            call.scope["extensions"]["clawmesh.left"](scope.cancel)
+            delivery = await self._begin(call, posted)
+            outcome = await self._mesh.engine.settled(delivery)
+        if outcome is None:
+            return  # the client has left
         told = _told(delivery, call)
         if outcome.message is None:
             error = outcome.error or FailedError("there is no answer")

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from clawmesh.errors import OversizeError
 from clawmesh.server.request import Scope, Send
 
 HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
@@ -41,13 +40,13 @@ class EventSource:
         self._gone = False
         self._over = False
         self._work: asyncio.Task[None] | None = None
+        self._cut: Callable[[], None] = scope["extensions"]["clawmesh.cut"]
         scope["extensions"]["clawmesh.left"](self._leave)
 
     def tell(self, event: str, value: Any, *, last: bool = False) -> None:
         """Tell an event with a value as JSON; the last one is told to whoever comes back, too.
 
-        Raises:
-            OversizeError: too much waits for the client already.
+        A client that does not read what it asked for is cut off: whoever tells has others to tell it to, as well.
         """
         self._number += 1
         if last:
@@ -97,8 +96,12 @@ class EventSource:
                     timer.cancel()
 
     def _put(self, data: bytes) -> None:
-        if self._size + len(data) > WAITING_BYTES:
-            raise OversizeError(f"the client does not read what it asked for ({self._size} bytes wait)")
+        if self._gone:
+            return
+        if self._size and self._size + len(data) > WAITING_BYTES:
+            self._leave()
+            self._cut()
+            return
         self._waiting.append(data)
         self._size += len(data)
         self._wake()

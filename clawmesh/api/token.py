@@ -20,8 +20,8 @@ from clawmesh.errors import StorageError, UsageError
 from clawmesh.mesh.address import Address
 
 Scope: TypeAlias = Literal["read", "talk", "operate", "admin"]
-"""read: see agents, sessions, messages and figures · talk: send messages · operate: see and steer what belongs to
-others, too · admin: everything."""
+"""read: see agents, sessions and messages · talk: send messages · operate: see and steer what belongs to others, too,
+and the figures of all · admin: everything."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 FILE = "tokens.json"

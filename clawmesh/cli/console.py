@@ -98,8 +98,10 @@ class Console:
         if self.attended:
             text = _CONTROL.sub("", text)
             text = _styled(text, styles) if self._colourful else text
-        self._errors.write(text + "\n")
-        self._errors.flush()
+        # Where nobody hears it any more, work goes on all the same.
+        with suppress(OSError):
+            self._errors.write(text + "\n")
+            self._errors.flush()
 
     def status(self, text: str) -> None:
         """Put a line of our own on the terminal behind standard error, in the place of the one before; "" clears it."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from clawmesh.cluster.node import Node
 from clawmesh.config.model import Config
-from clawmesh.errors import ClawmeshError, JointError
+from clawmesh.errors import JointError
 from clawmesh.plugin.folder import Folders
 
 LOOK_SECONDS = 1.0
@@ -84,7 +84,7 @@ class Reload:
                 # A worker is being started, or replaced; it is asked again when it is there.
                 self._asked.set()
                 await anyio.sleep(LOOK_SECONDS / 4)
-            except ClawmeshError as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, the mesh goes on
                 self._warn(f"the configuration has changed and cannot be used; the old one stays in force:\n{error}")
 
     async def _rested(self) -> Print:

@@ -82,6 +82,8 @@ class Library:
             document = Document(source, tomli.loads(source.text), parent)
         except tomli.TOMLDecodeError as error:
             self.problems.append(syntax_problem(source.name, source.text, error))
+        except ValueError as error:  # such as a number of thousands of digits
+            self.problems.append(Problem(f"not valid TOML: {error}", source.name))
         except RecursionError:
             self.problems.append(Problem("not valid TOML: lists or tables are nested too deeply", source.name))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 # Who is told that the connection ends may take so long to take note, in seconds; what is sent meanwhile is not read.
 LINGER = 2.0
+# Requests that may stand in line, however they came.
+LINE = 64
+# Bytes around the body, such as the sizes of its chunks, for each byte of it.
+DRY = 8
+# What a client that reads slowly has to take in `Patience.reading` seconds.
+TAKEN = 64 * 1024
 
 
 class Refusal(Exception):
@@ -34,6 +41,9 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closing",
+        "_count",
+        "_deaf",
+        "_dry",
         "_fields",
         "_header_bytes",
         "_heard",
@@ -52,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_target",
         "_task",
         "_transport",
+        "_unread",
         "slot",
     )
 
@@ -76,6 +87,10 @@ class Connection(asyncio.Protocol):
         self._room_asked = 0.0
         self._paused = False
         self._served = False
+        self._deaf = False
+        self._count = 0
+        self._dry = 0
+        self._unread = 0
         self._closing = False
 
     # What requests need
@@ -99,7 +114,8 @@ class Connection(asyncio.Protocol):
 
     def hear(self) -> None:
         """Read on, if there is room for more."""
-        crowded = (self._reading is not None and self._reading.full) or len(self._line) >= self._server.room.pipelined
+        full = self._reading is not None and self._reading.full
+        crowded = full or self._room is not None or len(self._line) >= self._server.room.pipelined
         if crowded != self._paused and not self._transport.is_closing():
             self._paused = crowded
             if crowded:
@@ -113,6 +129,8 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> float:
         """Act on a deadline that has passed; see `clawmesh.wheel.Timed`."""
+        if self._room is not None and self._took_some():
+            self._room_asked = now
         if (due := self._due()) > now:
             return 0.0 if due == NEVER else due
         if self._closing or self._room is not None:
@@ -124,6 +142,14 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
         return 0.0
+
+    def _took_some(self) -> bool:
+        """Whether the client has read as much as can be asked of it since the last look."""
+        size = self._transport.get_write_buffer_size()
+        took = self._unread - size >= TAKEN
+        if took:
+            self._unread = size
+        return took
 
     def _due(self) -> float:
         """Return when the client has taken too long, whatever it is that is waited for."""
@@ -151,30 +177,38 @@ class Connection(asyncio.Protocol):
         if self._server.admit(self):
             self._watch()
         else:
-            self._refuse(503, "too many connections; try again later")
+            self._say(503, "too many connections; try again later")
+            self._closing = True
+            self._transport.close()  # at once: what it would take to be polite is what is short
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._now()
-        if self._closing:
+        if self._closing or self._deaf:
             return
-        if self._reading is None:
+        before, came = self._reading, self._reading.came if self._reading is not None else 0
+        if before is None:
             if not self._header_bytes:
                 self._since = self._heard
             self._header_bytes += len(data)
         try:
             self._parser.feed_data(data)
+            if before is not None and before is self._reading:
+                self._dry += len(data) - (before.came - came)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, Refusal):
                 raise
             self._refuse(cause.status, str(cause))
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "no other protocol is spoken here")
+            self._stay()
         except httptools.HttpParserError as error:
             self._refuse(400, f"this is no HTTP/1.1: {error}")
         else:
-            if self._reading is None and self._header_bytes > self._server.room.header_bytes:
+            bound = self._server.room.header_bytes
+            if self._reading is None and self._header_bytes > bound:
                 self._refuse(431, "the request's header is too large")
+            elif self._reading is not None and self._dry > bound + DRY * self._reading.came:
+                self._refuse(431, "there is more around the request's body than in it")
             else:
                 self.hear()
                 self._watch()
@@ -196,27 +230,32 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._room = asyncio.get_running_loop().create_future()
         self._room_asked = self._now()
+        self._unread = self._transport.get_write_buffer_size()
         self._watch()
 
     def resume_writing(self) -> None:
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_result(None)
+        if not self._closing:
+            self.hear()
 
     # The parser's side
 
     def on_message_begin(self) -> None:
         self._target = b""
         self._fields = []
+        self._count = 0
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._count += 1
+        if self._count > self._server.room.fields:
+            raise Refusal(431, f"the request has more than {self._server.room.fields} header fields")
         if self._reading is None:  # trailers are read and dropped (RFC 9110, 6.5.1)
             self._fields.append((name.lower(), value))
-            if len(self._fields) > self._server.room.fields:
-                raise Refusal(431, f"the request has more than {self._server.room.fields} header fields")
 
     def on_headers_complete(self) -> None:
         room = self._server.room
@@ -227,6 +266,10 @@ class Connection(asyncio.Protocol):
                 length = int(value)  # the parser has let only digits through
             elif name == b"expect":
                 expecting = value.lower() == b"100-continue"
+        if len(self._target) + sum(len(name) + len(value) for name, value in self._fields) > room.header_bytes:
+            raise Refusal(431, "the request's header is too large")
+        if len(self._line) >= LINE:
+            raise Refusal(400, f"more than {LINE} requests came before the first was answered")
         if length > room.body_bytes:
             raise Refusal(413, f"the request's body is larger than {room.body_bytes} bytes")
         scope = self._scope()
@@ -235,7 +278,7 @@ class Connection(asyncio.Protocol):
         scope["extensions"] = {"clawmesh.cut": self.abort, "clawmesh.left": request.when_left}
         self._reading = request
         self._since = self._heard
-        self._header_bytes = 0
+        self._header_bytes = self._dry = 0
         if self._request is None:
             self._begin(request)
         else:
@@ -282,12 +325,15 @@ class Connection(asyncio.Protocol):
         try:
             await self._server.application(request.scope, request.receive, request.send)
         except Exception as error:  # noqa: BLE001 - whatever an application does wrong, the server goes on
-            self._server.failed(request.scope, error)
+            with suppress(OSError):  # that nobody hears of it is no reason not to answer
+                self._server.failed(request.scope, error)
         if not request.answered and not request.gone:
             if request.started:
                 self.abort()  # half an answer must not look like a whole one
             else:
-                self._refuse(500, "the request could not be answered")
+                self._say(500, "the request could not be answered")
+                self._close()
+        await self.room()  # who does not read this answer gets no further one
         self._after(request)
 
     def _after(self, request: Request) -> None:
@@ -309,17 +355,32 @@ class Connection(asyncio.Protocol):
         self._watch()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Say what is wrong, unless an answer is under way, and close."""
+        """Say what is wrong with what is being read, and close; requests before it are answered first."""
         if self._closing:
             return
+        if self._request is not None and self._reading is not self._request:
+            self._stay()
+            return
         if self._request is None or not self._request.started:
-            body = msgspec.json.encode({"error": {"message": message, "type": "invalid_request", "code": status}})
-            extra = b"retry-after: 1\r\n" if status == 503 else b""
-            self.write(
-                b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
-                % (STATUS_LINES[status], len(body), extra, body)
-            )
+            self._say(status, message)
         self._close()
+
+    def _stay(self) -> None:
+        """Answer what has come, hear nothing more, and close."""
+        self._deaf = True
+        last = self._line[-1] if self._line else self._request
+        if last is None:
+            self._close()
+        else:
+            last.keep_alive = False
+
+    def _say(self, status: int, message: str) -> None:
+        body = msgspec.json.encode({"error": {"message": message, "type": "invalid_request", "code": status}})
+        extra = b"retry-after: 1\r\n" if status == 503 else b""
+        self.write(
+            b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
+            % (STATUS_LINES[status], len(body), extra, body)
+        )
 
     def _close(self) -> None:
         """End our side; a socket closed while bytes come in would take back what was just written (RFC 9112, 9.6)."""

@@ -54,6 +54,19 @@ pace = 60
 rules = [{ say = "one two three" }]
 """
 
+RELAYS = """
+[agents.boss]
+model = "boss"
+peers = ["echo", "busy"]
+"""
+PLAYED = CONFIG.replace(
+    "rules = [\n",
+    "rules = [\n"
+    '    { model = "boss", after = "ask_agent", say = "so" },\n'
+    '    { model = "boss", calls = [{ tool = "ask_agent", arguments = { agent = "echo", message = "hi" } }] },\n',
+    1,
+)
+
 
 class House:
     """What stands behind the door, and how to knock."""

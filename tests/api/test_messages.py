@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from tests.api.house import CONFIG, events, house, numbered
+from tests.api.house import CONFIG, PLAYED, RELAYS, events, house, numbered
 
 pytestmark = pytest.mark.anyio
 STREAM = {"accept": "text/event-stream"}
@@ -194,3 +195,46 @@ async def test_only_what_has_a_key_can_be_heard_on(tmp_path: Path) -> None:
         for headers in ({"last-event-id": "0.1"}, {"last-event-id": "x", "idempotency-key": "k"}):
             answer = await client.post("/api/agents/echo/messages", json={"text": "hi"}, headers={**STREAM, **headers})
             assert answer.status_code == 400
+
+
+async def test_one_who_leaves_before_a_whole_answer_pays_no_more(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.client(home.token("shop", "talk")) as client:
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                await client.post("/api/agents/slow/messages", json={"text": "hi"})
+
+            tasks.start_soon(ask)
+            while not home.node.app.engine.under_way:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(10):
+            await home.node.app.engine.drained()
+
+
+async def test_a_key_counts_without_a_session_too(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.client(home.token("shop", "talk")) as client:
+        post: dict[str, Any] = {"json": {"text": "hi", "wait": False}, "headers": {"idempotency-key": "k"}}
+        first = await client.post("/api/agents/echo/messages", **post)
+        again = await client.post("/api/agents/echo/messages", **post)
+        assert first.json() == again.json()
+
+
+async def test_a_large_answer_comes_as_an_event(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.client(home.token("shop", "talk")) as client:
+        post: dict[str, Any] = {"json": {"text": "x" * 3_000_000}, "headers": STREAM}
+        async with client.stream("POST", "/api/agents/echo/messages", **post) as answer:
+            told = [event async for event in events(answer)]
+        assert told[-1][0] == "answered"
+        assert len(told[-1][1]["text"]) > 3_000_000
+
+
+async def test_what_other_agents_said_is_not_for_a_token_that_does_not_know_them(tmp_path: Path) -> None:
+    async with house(tmp_path, PLAYED + RELAYS) as home:
+        shop = home.token("shop", "talk", "read", agents=("boss",))
+        async with home.client(shop) as one, home.client(home.token("owner", "admin")) as other:
+            id = (await one.post("/api/agents/boss/messages", json={"text": "hi"})).json()["id"]
+            assert (await one.get(f"/api/messages/{id}")).json()["kin"] == []
+            assert [
+                each["to"].partition("/")[0] for each in (await other.get(f"/api/messages/{id}")).json()["kin"]
+            ] == ["echo"]

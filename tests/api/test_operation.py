@@ -9,22 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.api.house import CONFIG, events, house
+from tests.api.house import CONFIG, PLAYED, RELAYS, events, house
 
 pytestmark = pytest.mark.anyio
 SECRET = "sk-canary-1234567890"
-RELAYS = """
-[agents.boss]
-model = "boss"
-peers = ["echo", "busy"]
-"""
-PLAYED = CONFIG.replace(
-    "rules = [\n",
-    "rules = [\n"
-    '    { model = "boss", after = "ask_agent", say = "so" },\n'
-    '    { model = "boss", calls = [{ tool = "ask_agent", arguments = { agent = "echo", message = "hi" } }] },\n',
-    1,
-)
 
 
 async def test_the_status_tells_operators_how_each_worker_fares(tmp_path: Path) -> None:
@@ -104,6 +92,8 @@ async def test_the_figures_are_what_happened_and_sound(tmp_path: Path) -> None:
     async with house(tmp_path) as home, home.client(home.token("boss", "admin")) as client:
         await client.post("/api/agents/teller/messages", json={"text": "hi"})
         await client.post("/api/agents/busy/messages", json={"text": "hi"})
+        async with home.client(home.token("shop", "read")) as other:
+            assert (await other.get("/metrics")).status_code == 403
         answer = await client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         lines = answer.text.splitlines()
@@ -128,8 +118,9 @@ async def test_sessions_come_page_by_page(tmp_path: Path) -> None:
             found += [each["session"] for each in page["sessions"]]
             after = page["next"]
         assert found == [f"s{number}" for number in range(5)]
-        wrong = await client.get("/api/sessions?limit=5000")
-        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "limit")
+        for limit in ("5000", "0", "-1", "000000001999999", "1" * 5000):
+            wrong = await client.get(f"/api/sessions?limit={limit}")
+            assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "limit")
         assert (await client.get("/api/sessions/echo/none")).status_code == 404
         assert (await client.get("/api/agents/none")).status_code == 404
         assert (await client.get("/api/messages/env_none")).status_code == 404

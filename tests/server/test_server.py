@@ -16,6 +16,7 @@ from clawmesh.server.server import PATIENCE, ROOM, Server, open_server
 pytestmark = pytest.mark.anyio
 
 HASTE = Patience(header=0.3, body=0.3, pace=1000.0, idle=0.3, reading=0.3)
+LARGE = 16 * 1024 * 1024
 GET = b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -68,6 +69,11 @@ class Site:
                         self.left.set()
         finally:
             self.left.set()
+
+    async def large(self, receive: Receive, send: Send) -> None:
+        """Answer with much, at once."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": bytes(LARGE)})
 
     async def broken(self, receive: Receive, send: Send) -> None:
         raise ValueError("no answer")
@@ -226,7 +232,6 @@ async def test_head_has_no_body_and_an_old_client_gets_no_chunks() -> None:
         (b"POST /echo HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400),
         (b"GET /hello HTTP/1.1\r\nhost : x\r\n\r\n", 400),
-        (b"GET /hello HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", 400),
         (b"GET /hello HTTP/1.1\r\n" + b"a: b\r\n" * 101 + b"\r\n", 431),
         (b"GET /hello HTTP/1.1\r\na: " + b"b" * 40_000, 431),
         (b"GET /" + b"a" * 40_000, 431),
@@ -241,6 +246,13 @@ async def test_what_is_no_request_is_refused_and_the_connection_closed(request_:
         assert b"connection: close\r\n" in answer
         assert answer.count(b"HTTP/1.1 ") == 1
         assert place.site.faults == []
+
+
+async def test_an_offer_of_another_protocol_is_not_taken_up() -> None:
+    async with served() as place:
+        answer = await place.answer(b"GET /hello HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"hi")
 
 
 async def test_a_body_that_grows_too_large_is_cut_off() -> None:
@@ -350,3 +362,57 @@ async def test_what_is_not_done_in_time_is_cut_off() -> None:
         with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
             await caller.stream.receive()
         await place.site.left.wait()
+
+
+async def test_who_reads_slowly_and_steadily_gets_all_of_a_large_answer() -> None:
+    async with served(HASTE) as place, place.call(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n") as caller:
+        came = 0
+        while came < LARGE:
+            came += len(await caller.stream.receive(131_072))
+            await anyio.sleep(0.005)  # so that it takes longer than the deadline
+
+
+async def test_who_does_not_read_its_answers_gets_no_further_one() -> None:
+    request = b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n"
+    async with served() as place, place.call(request * 8) as idle:
+        async with place.call(GET) as other:
+            await other.until(b"hi")
+        asked = [scope["path"] for scope in place.site.scopes]
+        assert asked.count("/large") <= 2
+        assert idle.data == b""
+
+
+async def test_requests_that_come_before_an_answer_are_bounded() -> None:
+    async with served() as place, place.call(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n" + GET * 400) as caller:
+        await place.site.begun.wait()
+        place.site.go_on.set()
+        answers = await caller.rest()
+        assert answers.count(b"HTTP/1.1 200 ") == 1 + 64
+
+
+async def test_what_stands_around_a_body_is_bounded() -> None:
+    begin = b"POST /stay HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    for more in (b"a: b\r\n" * 200, b"x: " + b"a" * 60_000):
+        async with served() as place, place.call(begin) as caller:
+            await place.site.begun.wait()
+            await caller.stream.send(more)
+            assert (await caller.rest()).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_an_error_in_what_follows_is_not_the_answer_to_the_request_before() -> None:
+    async with served() as place, place.call(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n" + b"garbage\r\n\r\n") as caller:
+        await place.site.begun.wait()
+        place.site.go_on.set()
+        answer = await caller.rest()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"hi")
+
+
+async def test_a_failure_that_nobody_hears_of_is_answered_all_the_same() -> None:
+    def deaf(_text: str) -> None:
+        raise BrokenPipeError
+
+    sock = socket.create_server(("127.0.0.1", 0))
+    async with open_server(Site(), [sock], failed=deaf) as server:
+        place = Place(Site(), server, sock.getsockname()[1])
+        assert (await place.answer(b"GET /broken HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 500 ")
