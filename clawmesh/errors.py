@@ -42,6 +42,7 @@ ClawmeshError
     ├── FullError             a mailbox has no room before the deadline
     ├── BusyError             the mesh lets nothing in at present; try again later
     ├── ExpiredError          the deadline passed before the answer
+    ├── WithdrawnError        who sent it took it back
     └── FailedError           the receiver's turn failed
 """
 
@@ -316,6 +317,10 @@ class BusyError(MeshError):
 
 class ExpiredError(MeshError):
     """The deadline passed before the answer."""
+
+
+class WithdrawnError(MeshError):
+    """Who sent it took it back before the answer."""
 
 
 class FailedError(MeshError):

@@ -102,6 +102,10 @@ def _steering(app: App, stop: Callable[[], None]) -> Mapping[str, Verb]:
     async def discard(id: str) -> None:
         await dead.discard(engine, id)
 
+    async def cancel(id: str) -> bool:
+        """Stop a message that is under way here; False where it is not."""
+        return await engine.cancel(id)
+
     prepared: list[Prepared] = []
 
     async def prepare() -> list[str]:
@@ -117,4 +121,4 @@ def _steering(app: App, stop: Callable[[], None]) -> Mapping[str, Verb]:
     async def end() -> None:
         stop()
 
-    return {"redrive": redrive, "discard": discard, "prepare": prepare, "adopt": adopt, "stop": end}
+    return {"redrive": redrive, "discard": discard, "cancel": cancel, "prepare": prepare, "adopt": adopt, "stop": end}

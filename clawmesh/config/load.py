@@ -13,6 +13,7 @@ from clawmesh.config.document import Document, Library
 from clawmesh.config.fault import Faults, describe
 from clawmesh.config.link import check_links
 from clawmesh.config.model import (
+    A2aSettings,
     AgentSettings,
     ApiSettings,
     Component,
@@ -35,6 +36,7 @@ SETTINGS: Mapping[str, Any] = {
     "plugins": PluginSettings,
     "http": HttpSettings,
     "api": ApiSettings,
+    "a2a": A2aSettings,
 }
 COMPONENTS = ("backends", "tools", "memories")
 TABLES = ("include", "defaults", "agents", *COMPONENTS, *SETTINGS)

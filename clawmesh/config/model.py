@@ -188,6 +188,15 @@ class ApiSettings(Struct, frozen=True):
     body: Annotated[int, Meta(ge=1, le=1024)] = 32
 
 
+class A2aSettings(Struct, frozen=True):
+    """What clients that speak A2A may have this server do.
+
+    push_networks: private networks that push notifications may be sent to, such as "10.2.0.0/16"
+    """
+
+    push_networks: tuple[str, ...] = ()
+
+
 class Config(Struct, frozen=True):
     """The whole configuration. `path` is its main file, `files` are all that were read for it."""
 
@@ -200,5 +209,6 @@ class Config(Struct, frozen=True):
     plugins: PluginSettings = PluginSettings()
     http: HttpSettings = HttpSettings()
     api: ApiSettings = ApiSettings()
+    a2a: A2aSettings = A2aSettings()
     path: Path | None = None
     files: tuple[Path, ...] = ()

@@ -29,7 +29,7 @@ class Delivery:
     `detached` says that it goes on when nobody waits. `accepted` and `recorded` are the journal's positions of its
     beginning and its end. `taken` is when it left the mailbox, in seconds since 1970. `scope` is there while a handler
     runs, `joint` where another process has it, which may know it already if `again`. `overdue` is called when the
-    deadline has passed.
+    deadline has passed. `withdrawn` says that it is being stopped because its sender took it back.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Delivery:
         "slot",
         "story",
         "taken",
+        "withdrawn",
     )
 
     def __init__(self, envelope: Envelope, emit: Emit | None = None, story: Story = ()) -> None:
@@ -67,6 +68,7 @@ class Delivery:
         self.accepted = 0
         self.recorded = 0
         self.taken = 0.0
+        self.withdrawn = False
         self._emits: list[Emit] = [] if emit is None else [emit]
         self._heard: list[Piece] = []
         self._waiters: list[Future[Outcome]] = []

@@ -267,6 +267,22 @@ class Engine:
             await self.log.durable(delivery.recorded, delivery.envelope)
         return outcome
 
+    async def cancel(self, id: str) -> bool:
+        """Stop what is under way, whoever waits for it, and return when that is on disk.
+
+        False where nothing of that id is under way in this process.
+
+        Raises:
+            StorageError: it never will be on disk.
+        """
+        delivery = self._live.find(id)
+        if delivery is None or not (delivery.accepted or delivery.story):
+            return False
+        delivery.withdrawn = True
+        self._abandon(delivery)
+        await self.settled(delivery)
+        return True
+
     def offer(self, envelope: Envelope) -> Delivery | None:
         """Accept an envelope at once, or return None where that takes waiting; raises as `post` does."""
         self._admit(envelope)
@@ -372,7 +388,10 @@ class Engine:
             delivery.scope.cancel()
         elif delivery.outcome is None:
             self._mailboxes.get(delivery.envelope.to).drop(delivery)
-            self._end(delivery, interrupted(delivery.envelope, self.clock.monotonic()))
+            self._end(delivery, self._interrupted(delivery))
+
+    def _interrupted(self, delivery: Delivery) -> Outcome:
+        return interrupted(delivery.envelope, self.clock.monotonic(), withdrawn=delivery.withdrawn)
 
     def _admit(self, envelope: Envelope) -> None:
         name = envelope.to.agent
@@ -423,7 +442,7 @@ class Engine:
         finally:
             delivery.scope = None
             if outcome is CLOSED and scope.cancel_called:
-                outcome = interrupted(delivery.envelope, self.clock.monotonic())
+                outcome = self._interrupted(delivery)
             self._end(delivery, outcome)
 
     async def _answer(self, delivery: Delivery) -> tuple[Message, Report]:

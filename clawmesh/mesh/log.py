@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from clawmesh.abc.journal import Entry, Journal, Kind, Story
 from clawmesh.clock import Clock
-from clawmesh.errors import StorageError
+from clawmesh.errors import StorageError, WithdrawnError
 from clawmesh.mesh.delivery import Delivery
 from clawmesh.mesh.ending import CLOSED
 from clawmesh.mesh.envelope import Ending, Envelope, Outcome
@@ -67,7 +67,8 @@ class Log:
                 self.note(Kind.RELEASED, id)
                 return outcome
             delivery.recorded = self.note(Kind.ENDED, id, pack_outcome(outcome, delivery.taken))
-            if delivery.detached and not delivery.awaited and outcome.ending is not Ending.ANSWERED:
+            wanted = outcome.ending is not Ending.ANSWERED and not isinstance(outcome.error, WithdrawnError)
+            if wanted and delivery.detached and not delivery.awaited:
                 self.note(Kind.DEAD, id, str(outcome.error).encode(errors="replace"))
                 to, sender = delivery.envelope.to, delivery.envelope.sender
                 became = "is dead" if outcome.ending is Ending.DEAD else outcome.ending

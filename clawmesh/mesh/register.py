@@ -30,6 +30,9 @@ class Register:
         id = self._keys.get(scoped(envelope), envelope.id) if envelope.key else envelope.id
         return self._live.get(id)
 
+    def find(self, id: str) -> Delivery | None:
+        return self._live.get(id)
+
     @asynccontextmanager
     async def alone(self, envelope: Envelope, seconds: float) -> AsyncIterator[None]:
         """Let one at a time find out whether an envelope was here before, and enter it if not.
