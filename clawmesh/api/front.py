@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import anyio
+from starlette.routing import BaseRoute
 
 from clawmesh.api.listener import Listener
 from clawmesh.api.mesh import Mesh, Node
@@ -22,10 +23,17 @@ RESERVED, MIN_CONNECTIONS = 128, 16
 
 @asynccontextmanager
 async def open_front(
-    node: Node, listener: Listener, settings: ApiSettings, warn: Callable[[str], None]
+    node: Node,
+    listener: Listener,
+    settings: ApiSettings,
+    warn: Callable[[str], None],
+    others: Iterable[BaseRoute] = (),
 ) -> AsyncIterator[Server]:
-    """Serve until the block ends; `warn` hears of requests that could not be answered by a fault of ours."""
-    guard = site(Mesh(node), Tokens(node.app.places.data), listener.hosts)
+    """Serve until the block ends; `warn` hears of requests that could not be answered by a fault of ours.
+
+    `others` are the routes of other doors.
+    """
+    guard = site(Mesh(node), Tokens(node.app.places.data), listener.hosts, others)
     # Beside clients there are backends, other workers, and files; who has no descriptor left can do nothing at all.
     most = max(MIN_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED)
     room = Room(body_bytes=settings.body * MIB, connections=min(settings.connections, most))

@@ -25,9 +25,9 @@ from clawmesh.web import files
 PROBES = frozenset({"/healthz", "/readyz"})
 
 
-def site(mesh: Mesh, tokens: Tokens, hosts: Collection[str]) -> Guard:
-    """Return the application, with its guard before it."""
-    router = Router(routes=[*routes(mesh)], redirect_slashes=False, default=_nowhere)
+def site(mesh: Mesh, tokens: Tokens, hosts: Collection[str], others: Iterable[BaseRoute] = ()) -> Guard:
+    """Return the application, with its guard before it; `others` are the routes of other doors."""
+    router = Router(routes=[*routes(mesh), *others], redirect_slashes=False, default=_nowhere)
     return Guard(router, tokens, mesh.engine.clock, hosts, lambda path: path in PROBES or is_open(path))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anyio
 
+from clawmesh.a2a.door import open_a2a
 from clawmesh.api.front import open_front
 from clawmesh.api.listener import Listener, open_listener
 from clawmesh.api.token import Tokens
@@ -136,7 +137,8 @@ class Service:
             config = self._newest()
             async with (
                 open_node(config, self._places, environ, warn, place) as node,
-                open_front(node, self._listener, self._config.api, warn) as server,
+                open_a2a(node, warn) as agents,
+                open_front(node, self._listener, self._config.api, warn, agents) as server,
                 self._reloading(node, supervised=drained is not None),
             ):
                 self._note(node, "{} from before, which the journal has, are under way again")
