@@ -134,7 +134,7 @@ class App:
 
 
 # They are made once, of these tables: connections, the journal, the listener.
-LATE = ("journal", "http", "api")
+LATE = ("journal", "http", "api", "a2a")
 ALONE = Seat()
 
 

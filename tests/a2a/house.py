@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,3 +92,14 @@ async def rpc(client: httpx2.AsyncClient, agent: str, method: str, params: Any, 
     told = answer.json()
     assert (told["jsonrpc"], told["id"]) == ("2.0", id)
     return told
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:
+    """Yield the server-sent events of an answer with their values."""
+    name = ""
+    async for line in response.aiter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            yield name, json.loads(line[6:])
+            name = ""

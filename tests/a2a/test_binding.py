@@ -9,8 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.a2a.house import house, message, rpc
-from tests.api.house import events
+from tests.a2a.house import events, house, message, rpc
 
 pytestmark = pytest.mark.anyio
 VERSION = {"a2a-version": "1.0"}
