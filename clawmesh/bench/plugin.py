@@ -35,6 +35,23 @@ async def asker(context: Context, message: Message) -> str:
     return ""
 
 
+async def ticker(context: Context, message: Message) -> str:
+    """Tell every second the moment, in nanoseconds of the clock that all processes share, as often as asked."""
+    for _ in range(int(message.text)):
+        context.emit(Text(str(time.monotonic_ns())))
+        await anyio.sleep(1)
+    return ""
+
+
+async def flood(context: Context, message: Message) -> str:
+    """Say as many times 64 KB as asked."""
+    piece = Text("water " * 10_922)
+    for _ in range(int(message.text)):
+        context.emit(piece)
+        await anyio.sleep(0.01)
+    return ""
+
+
 async def echo(context: Context, message: Message) -> Message:
     """Say again what was said."""
     return message
@@ -72,7 +89,15 @@ class Held:
 
 def register_agents() -> Mapping[str, Agent]:
     """Offer the agents by their names."""
-    return {"relay": relay, "asker": asker, "echo": echo, "publisher": publisher, "burner": burner}
+    return {
+        "relay": relay,
+        "asker": asker,
+        "ticker": ticker,
+        "flood": flood,
+        "echo": echo,
+        "publisher": publisher,
+        "burner": burner,
+    }
 
 
 def register_tools() -> Mapping[str, Callable[..., Any]]:

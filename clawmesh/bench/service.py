@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
 from clawmesh.bench.child import undisturbed
 from clawmesh.bench.start import command
 from clawmesh.clock import SystemClock
@@ -37,15 +40,23 @@ def serving(places: Places, config: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def ready(process: subprocess.Popen[str]) -> None:
-    """Wait until a service is ready.
+class Facts(Struct, frozen=True):
+    """What a service tells when it is ready."""
+
+    url: str
+
+
+def ready(process: subprocess.Popen[str]) -> Facts:
+    """Wait until a service is ready, and return what it tells then.
 
     Raises:
         ResourceError: it ended instead.
     """
     assert process.stdout is not None  # it was started with a pipe
-    if not process.stdout.readline():
+    line = process.stdout.readline()
+    if not line:
         raise ResourceError(f"clawmesh serve ended with exit code {process.wait()}")
+    return msgspec.json.decode(line, type=Facts)
 
 
 class Client:

@@ -6,7 +6,7 @@ import argparse
 
 from msgspec import to_builtins
 
-from clawmesh.bench import backends, mesh
+from clawmesh.bench import backends, http, mesh
 from clawmesh.bench.suite import Machine, Result, rows
 from clawmesh.cli.bar import Bar
 from clawmesh.cli.console import Console
@@ -24,6 +24,8 @@ def bench(arguments: argparse.Namespace, console: Console) -> int:
     with Bar(console, "measuring") as bar:
         if arguments.suite == mesh.NAME:
             checks = mesh.run(arguments.sessions, bar.show)
+        elif arguments.suite == http.NAME:
+            checks = http.run(arguments.clients, bar.show)
         else:
             checks = backends.run(arguments.streams, bar.show)
     result = Result(arguments.suite, machine, checks)

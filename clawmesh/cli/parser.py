@@ -263,13 +263,16 @@ def _upkeep(verbs: Any, shared: Parser) -> None:
 def _rest(verbs: Any, shared: Parser) -> None:
     bench = _add(verbs, "bench", "clawmesh.cli.bench:bench", "measure this machine", [shared])
     bench.add_argument(
-        "--suite", choices=("mesh", "backends"), default="mesh", help="what to measure (default: the mesh)"
+        "--suite", choices=("mesh", "backends", "http"), default="mesh", help="what to measure (default: the mesh)"
     )
     bench.add_argument(
         "--sessions", type=_count, default=10_000, metavar="N", help="mesh: conversations at once (default 10000)"
     )
     bench.add_argument(
         "--streams", type=_count, default=10_000, metavar="N", help="backends: streams at once (default 10000)"
+    )
+    bench.add_argument(
+        "--clients", type=_count, default=10_000, metavar="N", help="http: clients that listen at once (default 10000)"
     )
     replay = _add(verbs, "replay", "clawmesh.cli.replay:again", "run a turn again, from the journal alone", [shared])
     replay.add_argument("id", metavar="ID", help="a message's id, or its beginning")

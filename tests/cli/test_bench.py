@@ -51,3 +51,22 @@ def test_an_interrupt_leaves_nothing_behind(person: Person, tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert [*folder.iterdir()] == []
+
+
+def test_the_server_is_measured(person: Person) -> None:
+    done = bench(person, "--suite", "http", "--clients", "20", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    result = msgspec.json.decode(done.stdout, type=Result)
+    assert (result.suite, done.returncode) == ("http", 0 if result.ok else 1)
+    found = {check.name: check for check in result.checks}
+    for name in (
+        "20 SSE clients: failed",
+        "20 relayed conversations: failed",
+        "GET /healthz: failed",
+        "POST to an agent: failed",
+        "quick clients meanwhile: failed",
+    ):
+        assert (found[name].value, found[name].goal, found[name].ok) == (0, 0, True), name
+    for name in ("slow headers", "slow bodies", "answers not read"):
+        assert (found[f"{name}: cut off, of 1"].value, found[f"{name}: cut off, of 1"].ok) == (1, True), name
+    assert [line for line in done.stderr.splitlines() if not line.startswith(("measuring ", BUSY))] == []
