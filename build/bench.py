@@ -1,8 +1,9 @@
-"""Measure the executable beside what else there is: python3 build/make.py bench [--suite mesh|backends] [--rounds N]
+"""Measure the executable beside what else there is: build/make.py bench [--suite mesh|backends|http] [--rounds N]
 
 mesh      turns and messages, beside frameworks in environments of their own, Go, and the least that Python takes;
           writes table.md and turns.svg to build/figures
 backends  streamed answers, beside Go's net/http and aiohttp
+http      clients of one served process, beside Go's net/http
 
 All are measured in turn and in one run, against the same mock provider. Each figure is the median over the rounds; exit
 code 1 says that one of ClawMesh's misses its goal.
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 import backends
+import door
 import mesh
 import peers
 import plot
@@ -35,6 +37,7 @@ MESSAGES = """Agents pass messages on in chains of eight: first as many as it ta
 or not those before have ended. ClawMesh journals each message on disk. In LangGraph and agno they go from step to step
 of a workflow, and agno takes one workflow after the other."""
 COUNTS = (1_000, 10_000)
+CLIENTS = 10_000
 
 
 def main(words: Sequence[str]) -> int:
@@ -51,10 +54,11 @@ def main(words: Sequence[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Measure the executable beside what else there is.")
-    parser.add_argument("--suite", choices=("mesh", "backends"), default="mesh")
-    parser.add_argument("--rounds", type=positive, help="default: 1 of mesh, 3 of backends")
+    parser.add_argument("--suite", choices=("mesh", "backends", "http"), default="mesh")
+    parser.add_argument("--rounds", type=positive, help="default: 3 of backends, else 1")
     parser.add_argument("--peers", type=names, default="all", help="mesh: all, none or NAME,NAME (default: all)")
     parser.add_argument("--turns", type=counts, default=COUNTS, help="mesh: turns at once, N,N (default: 1000,10000)")
+    parser.add_argument("--clients", type=positive, default=CLIENTS, help="http: clients at once (default: 10000)")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="mesh: the folder for table.md and turns.svg")
     parser.add_argument("--executable", type=Path, default=EXECUTABLE, help="default: build/dist/clawmesh")
     parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
@@ -63,8 +67,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> Result:
     """Measure one suite and print what it found; raises StepError if something cannot be measured at all."""
-    if arguments.suite == "backends":
-        result, clients = backends.compare(arguments.executable, arguments.rounds or 3)
+    if arguments.suite != "mesh":
+        if arguments.suite == "backends":
+            result, clients = backends.compare(arguments.executable, arguments.rounds or 3)
+        else:
+            result, clients = door.compare(arguments.executable, arguments.rounds or 1, arguments.clients)
         show(arguments, result, f"{table.checks(result, clients)}\n\n{table.machine(result.machine)}")
         return result
     comparison = mesh.compare(arguments.executable, arguments.rounds or 1, arguments.turns, arguments.peers)

@@ -52,7 +52,11 @@ def tell(text: str) -> None:
 
 def executable(program: Path, sessions: int) -> Result:
     """Run the executable's suite; raises StepError if it comes to no result."""
-    words = [str(program), "bench", "--suite", "mesh", "--sessions", str(sessions), "--json"]
+    return printed([str(program), "bench", "--suite", "mesh", "--sessions", str(sessions), "--json"])
+
+
+def printed(words: Sequence[str]) -> Result:
+    """Return the result that a command prints as JSON; raises StepError if there is none."""
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE)
         return msgspec.json.decode(done.stdout, type=Result)
