@@ -83,7 +83,8 @@ class Guard:
         self._hosts = frozenset(hosts)
         self._is_open = is_open
         self._guesses: OrderedDict[str, Guesses] = OrderedDict()
-        self._answering: dict[int, tuple[Token, Callable[[], None]]] = {}
+        # By the token, since ten thousand streams of one are one question.
+        self._answering: dict[Token, dict[int, Callable[[], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         guarded = _secured(send, scope["scheme"] == "https")
@@ -110,9 +111,10 @@ class Guard:
         while True:
             await anyio.sleep(SWEEP)
             now = self._clock.now()
-            for token, cut in [*self._answering.values()]:
+            for token, cuts in [*self._answering.items()]:
                 if not self._valid(token, now):
-                    cut()
+                    for cut in [*cuts.values()]:
+                        cut()
 
     def _valid(self, token: Token, now: float) -> bool:
         try:
@@ -168,12 +170,14 @@ class Guard:
 
     @contextmanager
     def _watched(self, token: Token, scope: Scope) -> Iterator[None]:
-        cut = scope["extensions"]["clawmesh.cut"]
-        self._answering[id(scope)] = (token, cut)
+        cuts = self._answering.setdefault(token, {})
+        cuts[id(scope)] = scope["extensions"]["clawmesh.cut"]
         try:
             yield
         finally:
-            del self._answering[id(scope)]
+            del cuts[id(scope)]
+            if not cuts:
+                del self._answering[token]
 
 
 class Guesses:
