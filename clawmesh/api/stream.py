@@ -28,8 +28,11 @@ class EventSource:
     A client that comes back has heard the events up to the number `after`, which are not told again.
     """
 
-    def __init__(self, scope: Scope, send: Send, *, epoch: str = "0", after: int = 0) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, *, epoch: str = "0", after: int = 0, ping: float = PING_SECONDS
+    ) -> None:
         self._send = send
+        self._pause = ping
         self._epoch = epoch.encode("ascii")
         self._after = after
         self._loop = asyncio.get_running_loop()
@@ -41,6 +44,8 @@ class EventSource:
         self._over = False
         self._work: asyncio.Task[None] | None = None
         self._cut: Callable[[], None] = scope["extensions"]["clawmesh.cut"]
+        self._told = self._loop.time()
+        self._push: Callable[[bytes], bool] = scope["extensions"]["clawmesh.push"]
         scope["extensions"]["clawmesh.left"](self._leave)
 
     def tell(self, event: str, value: Any, *, last: bool = False) -> None:
@@ -62,11 +67,13 @@ class EventSource:
         """
         await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         self._work = self._loop.create_task(self._do(work))
+        self._timer = self._loop.call_later(self._pause, self._ping)
         try:
             if self._gone:
                 self._work.cancel()
             await self._write()
         finally:
+            self._timer.cancel()
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
         if not self._work.cancelled():
@@ -89,14 +96,24 @@ class EventSource:
                 return
             else:
                 self._news = self._loop.create_future()
-                timer = self._loop.call_later(PING_SECONDS, self._put, PING)
-                try:
-                    await self._news
-                finally:
-                    timer.cancel()
+                await self._news
+
+    def _ping(self) -> None:
+        """Say that we are there, if nothing was said for so long; one timer for all events costs none of them."""
+        due = self._told + self._pause
+        if self._waiting:  # it has enough to read
+            due = self._loop.time() + self._pause
+        elif self._loop.time() >= due:
+            self._put(PING)
+            due = self._told + self._pause
+        self._timer = self._loop.call_at(due, self._ping)
 
     def _put(self, data: bytes) -> None:
         if self._gone:
+            return
+        self._told = self._loop.time()
+        # What the client has room for need not wait until the writer has its turn.
+        if not self._waiting and self._push(data):
             return
         if self._size and self._size + len(data) > WAITING_BYTES:
             self._leave()

@@ -107,6 +107,11 @@ class Connection(asyncio.Protocol):
         if not self._closing:
             self._transport.write(data)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the client does not read what there is for it."""
+        return self._room is not None
+
     async def room(self) -> None:
         """Wait while the client does not read what there is for it."""
         if self._room is not None:
@@ -275,7 +280,11 @@ class Connection(asyncio.Protocol):
         scope = self._scope()
         keep_alive = self._parser.should_keep_alive() and not self.leaving
         request = Request(self, scope, keep_alive=keep_alive, expecting=expecting)
-        scope["extensions"] = {"clawmesh.cut": self.abort, "clawmesh.left": request.when_left}
+        scope["extensions"] = {
+            "clawmesh.cut": self.abort,
+            "clawmesh.left": request.when_left,
+            "clawmesh.push": request.push,
+        }
         self._reading = request
         self._since = self._heard
         self._header_bytes = self._dry = 0

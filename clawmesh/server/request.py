@@ -143,6 +143,17 @@ class Request:
         else:
             raise FramingError(f"{kind} is not what comes next in an answer")
 
+    def push(self, data: bytes) -> bool:
+        """Write a piece of the answer at once; False, and nothing is written, where the client has no room for it now.
+
+        What `send` writes costs an application a task of its own, and each piece that one's turn on the event loop; an
+        application finds this as an extension of the scope.
+        """
+        if not self.started or self.answered or self.gone or self._connection.crowded:
+            return False
+        self._say(data, last=False)
+        return True
+
     def _start(self, status: int, headers: Any) -> None:
         lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d\r\n" % status]
         for name, value in headers:

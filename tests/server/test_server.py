@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from clawmesh.server.limits import Patience, Room
@@ -29,6 +30,7 @@ class Site:
         self.go_on = anyio.Event()
         self.begun = anyio.Event()
         self.faults: list[str] = []
+        self.pushed: list[bool] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
@@ -57,6 +59,25 @@ class Site:
     async def wait(self, receive: Receive, send: Send) -> None:
         await self.go_on.wait()
         await self.hello(receive, send)
+
+    async def push(self, receive: Receive, send: Send) -> None:
+        """Push pieces: too early, between others, and too late."""
+        push = self.scopes[-1]["extensions"]["clawmesh.push"]
+        self.pushed.append(push(b"early"))
+        await send({"type": "http.response.start", "status": 200})
+        self.pushed.append(push(b"a"))
+        await send({"type": "http.response.body", "body": b"b", "more_body": True})
+        self.pushed.append(push(b"c"))
+        await send({"type": "http.response.body", "body": b"d"})
+        self.pushed.append(push(b"late"))
+
+    async def heap(self, receive: Receive, send: Send) -> None:
+        """Push until there is no room."""
+        await send({"type": "http.response.start", "status": 200})
+        while self.scopes[-1]["extensions"]["clawmesh.push"](bytes(65536)):
+            await anyio.lowlevel.checkpoint()
+        self.pushed.append(False)
+        self.left.set()
 
     async def flood(self, receive: Receive, send: Send) -> None:
         """Send for as long as somebody takes it."""
@@ -416,3 +437,16 @@ async def test_a_failure_that_nobody_hears_of_is_answered_all_the_same() -> None
     async with open_server(Site(), [sock], failed=deaf) as server:
         place = Place(Site(), server, sock.getsockname()[1])
         assert (await place.answer(b"GET /broken HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_what_is_pushed_comes_in_its_order_while_the_answer_is_under_way() -> None:
+    async with served() as place:
+        data = await place.answer(b"GET /push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert data.endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n0\r\n\r\n")
+    assert place.site.pushed == [False, True, True, False]
+
+
+async def test_nothing_is_pushed_to_who_does_not_read() -> None:
+    async with served() as place, place.call(b"GET /heap HTTP/1.1\r\nhost: x\r\n\r\n"):
+        await place.site.left.wait()
+    assert place.site.pushed[-1] is False
