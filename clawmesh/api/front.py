@@ -31,7 +31,7 @@ async def open_front(
 ) -> AsyncIterator[Server]:
     """Serve until the block ends; `warn` hears of requests that could not be answered by a fault of ours.
 
-    `others` are the routes of other doors.
+    `others` are the routes of doors that this one knows nothing of; the same guard stands before them.
     """
     guard = site(Mesh(node), Tokens(node.app.places.data), listener.hosts, others)
     # Beside clients there are backends, other workers, and files; who has no descriptor left can do nothing at all.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +33,9 @@ class Node(Protocol):
 
     async def query(self, verb: str, worker: int, /, **arguments: Any) -> Any:
         """Do what a verb says, in one of the workers; raises ClawmeshError as it failed."""
+
+    def offer(self, name: str, verb: Callable[..., Awaitable[Any]], /) -> None:
+        """Let others ask this one for one more verb."""
 
     def home(self, session: str) -> int:
         """Return the number of the worker that a session is at home in."""

@@ -16,6 +16,7 @@ import anyio
 from clawmesh.a2a.door import open_a2a
 from clawmesh.api.front import open_front
 from clawmesh.api.listener import Listener, open_listener
+from clawmesh.api.mesh import Mesh
 from clawmesh.api.token import Tokens
 from clawmesh.cli.console import Console
 from clawmesh.cli.loop import run
@@ -33,6 +34,7 @@ from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError, ConfigError, PluginError, UsageError
 from clawmesh.machine import cores
+from clawmesh.mcp.door import routes
 from clawmesh.version import VERSION
 
 # A process that was killed a moment ago may still be about to end.
@@ -138,7 +140,7 @@ class Service:
             async with (
                 open_node(config, self._places, environ, warn, place) as node,
                 open_a2a(node, warn) as agents,
-                open_front(node, self._listener, self._config.api, warn, agents) as server,
+                open_front(node, self._listener, self._config.api, warn, [*agents, *routes(Mesh(node))]) as server,
                 self._reloading(node, supervised=drained is not None),
             ):
                 self._note(node, "{} from before, which the journal has, are under way again")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx2
+from starlette.routing import BaseRoute
 
 from clawmesh.api.front import open_front
 from clawmesh.api.listener import open_listener
+from clawmesh.api.mesh import Mesh
 from clawmesh.api.token import Tokens
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node
@@ -68,6 +70,9 @@ PLAYED = CONFIG.replace(
 )
 
 
+Doors: TypeAlias = Callable[[Mesh], Iterable[BaseRoute]]
+
+
 class House:
     """What stands behind the door, and how to knock."""
 
@@ -90,14 +95,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(data: Path, config: str = CONFIG) -> AsyncIterator[House]:
-    """Open a mesh with agents that play a script, and serve it at any free port."""
+async def house(data: Path, config: str = CONFIG, doors: Doors = lambda _: ()) -> AsyncIterator[House]:
+    """Open a mesh with agents that play a script, and serve it at any free port, with other doors too."""
     warnings: list[str] = []
     settings = parse(config, {})
     with hold(data, "serve"), open_listener(settings.api, None, None) as listener:
         async with (
             open_node(settings, Places(None, data), {}, warnings.append, Place(lambda: None)) as node,
-            open_front(node, listener, settings.api, warnings.append) as server,
+            open_front(node, listener, settings.api, warnings.append, doors(Mesh(node))) as server,
         ):
             opened = House(node, server, listener.url, data)
             opened.warnings = warnings
