@@ -20,7 +20,13 @@ class Client:
         self.room = True
         self.heard: list[bytes] = []
         self.pinged = anyio.Event()
-        self.scope: Scope = {"extensions": {"clawmesh.push": self.push, "clawmesh.left": lambda call: None}}
+        self.scope: Scope = {
+            "extensions": {
+                "clawmesh.push": self.push,
+                "clawmesh.left": lambda call: None,
+                "clawmesh.cut": lambda: None,
+            }
+        }
 
     def push(self, data: bytes) -> bool:
         if self.room:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
@@ -71,7 +72,8 @@ def test_an_interrupt_waits_until_what_is_made_can_be_ended() -> None:
     def make() -> None:
         with ExitStack() as stack:
             with undisturbed():
-                os.kill(os.getpid(), signal.SIGINT)
+                # To this thread: others, of tests before, would take it at once.
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
                 told.append("made")
                 stack.callback(told.append, "ended")
             told.append("went on")
