@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,7 +12,14 @@ from steps import CACHE, StepError, run, step
 
 MODEL = CACHE / "smollm2.gguf"
 NODE = CACHE / "node"
-PACKAGES = {"playwright-core": "1.65.1"}
+# The conformance suite of MCP wants a newer node than Debian has; its package is the program alone.
+NEWER_NODE = f"node-linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}"
+PACKAGES = {
+    "playwright-core": "1.65.1",
+    "openai": "6.49.0",
+    "@modelcontextprotocol/conformance": "0.2.0-alpha.12",
+    NEWER_NODE: "22.23.3",
+}
 TOOLS = {"tmux": "tmux", "promtool": "prometheus", "chromium": "chromium", "node": "nodejs", "npm": "npm"}
 
 
