@@ -118,7 +118,7 @@ class Rpc:
             await answer(send, _response(id, result=value), media=JSON)
             return
         stream = EventStream(scope, send)
-        await stream.run(
+        await stream.follow(
             lambda: value(lambda event: stream.tell(_response(id, result=event))),
             lambda error: stream.tell(_response(id, error=rpc_error(error))),
         )
@@ -157,7 +157,7 @@ class Rest:
             await answer(send, value, media=MEDIA)
             return
         stream = EventStream(scope, send)
-        await stream.run(lambda: value(stream.tell), lambda error: stream.tell(http_error(error), "error"))
+        await stream.follow(lambda: value(stream.tell), lambda error: stream.tell(http_error(error), "error"))
 
 
 def require_verb(call: Call, *verbs: str) -> None:

@@ -1,28 +1,18 @@
-"""Server-sent events out: what is told is written in the order in which it came, as fast as the client reads.
-
-Source: WHATWG HTML, section 9.2 "Server-sent events".
-"""
+"""The events of our own API: numbered, so that a client can come back to where it was."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
 
 from clawmesh.server.request import Scope, Send
+from clawmesh.server.stream import PING_SECONDS, Stream
 
-HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
-PING = b": \n\n"
-# Nobody between us and the client shall think that the connection is dead.
-PING_SECONDS = 15.0
-# What may wait for a client that reads too slowly.
-WAITING_BYTES = 4 * 1024 * 1024
 encode = msgspec.json.Encoder().encode
 
 
-class EventSource:
+class EventSource(Stream):
     """One stream of events to one client; each event has a number, from 1, within its `epoch`.
 
     A client that comes back has heard the events up to the number `after`, which are not told again.
@@ -31,104 +21,16 @@ class EventSource:
     def __init__(
         self, scope: Scope, send: Send, *, epoch: str = "0", after: int = 0, ping: float = PING_SECONDS
     ) -> None:
-        self._send = send
-        self._pause = ping
+        super().__init__(scope, send, ping=ping)
         self._epoch = epoch.encode("ascii")
         self._after = after
-        self._loop = asyncio.get_running_loop()
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._news: asyncio.Future[None] | None = None
         self._number = 0
-        self._gone = False
-        self._over = False
-        self._work: asyncio.Task[None] | None = None
-        self._cut: Callable[[], None] = scope["extensions"]["clawmesh.cut"]
-        self._told = self._loop.time()
-        self._push: Callable[[bytes], bool] = scope["extensions"]["clawmesh.push"]
-        scope["extensions"]["clawmesh.left"](self._leave)
 
     def tell(self, event: str, value: Any, *, last: bool = False) -> None:
-        """Tell an event with a value as JSON; the last one is told to whoever comes back, too.
-
-        A client that does not read what it asked for is cut off: whoever tells has others to tell it to, as well.
-        """
+        """Tell an event with a value as JSON; the last one is told to whoever comes back, too."""
         self._number += 1
         if last:
             self._number = max(self._number, self._after + 1)
         if self._number > self._after:
             id = (self._epoch, self._number)
-            self._put(b"id: %b.%d\nevent: %b\ndata: %b\n\n" % (*id, event.encode(), encode(value)))
-
-    async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Begin the answer, do the work that tells the events, and end when all is written or the client has left.
-
-        The work is cancelled when the client leaves.
-        """
-        await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        self._work = self._loop.create_task(self._do(work))
-        self._timer = self._loop.call_later(self._pause, self._ping)
-        try:
-            if self._gone:
-                self._work.cancel()
-            await self._write()
-        finally:
-            self._timer.cancel()
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
-        if not self._work.cancelled():
-            self._work.result()  # raises what it failed with
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def _do(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        finally:
-            self._over = True
-            self._wake()
-
-    async def _write(self) -> None:
-        while not self._gone:
-            if self._waiting:
-                data, self._waiting, self._size = b"".join(self._waiting), [], 0
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            elif self._over:
-                return
-            else:
-                self._news = self._loop.create_future()
-                await self._news
-
-    def _ping(self) -> None:
-        """Say that we are there, if nothing was said for so long; one timer for all events costs none of them."""
-        due = self._told + self._pause
-        if self._waiting:  # it has enough to read
-            due = self._loop.time() + self._pause
-        elif self._loop.time() >= due:
-            self._put(PING)
-            due = self._told + self._pause
-        self._timer = self._loop.call_at(due, self._ping)
-
-    def _put(self, data: bytes) -> None:
-        if self._gone:
-            return
-        self._told = self._loop.time()
-        # What the client has room for need not wait until the writer has its turn.
-        if not self._waiting and self._push(data):
-            return
-        if self._size and self._size + len(data) > WAITING_BYTES:
-            self._leave()
-            self._cut()
-            return
-        self._waiting.append(data)
-        self._size += len(data)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
-
-    def _leave(self) -> None:
-        self._gone = True
-        if self._work is not None:
-            self._work.cancel()
-        self._wake()
+            self.put(b"id: %b.%d\nevent: %b\ndata: %b\n\n" % (*id, event.encode(), encode(value)))

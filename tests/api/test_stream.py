@@ -5,8 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from clawmesh.api.stream import PING, EventSource
+from clawmesh.api.stream import EventSource
 from clawmesh.server.request import Event, Scope
+from clawmesh.server.stream import PING
 
 pytestmark = pytest.mark.anyio
 
