@@ -26,10 +26,9 @@ from clawmesh.cli.phrase import count
 from clawmesh.clock import SystemClock
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node, settle
-from clawmesh.cluster.reload import Reload, fingerprint
+from clawmesh.cluster.reload import Reload, fingerprint, forget, kept
 from clawmesh.cluster.supervisor import DRAINED, HURRY, PATIENCE, READY, RELOAD, STOPS, Supervisor, Tell
 from clawmesh.cluster.task import beside
-from clawmesh.config.load import load
 from clawmesh.config.location import Places, locate
 from clawmesh.config.model import Config
 from clawmesh.errors import ClawmeshError, ConfigError, PluginError, UsageError
@@ -60,6 +59,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     ):
         journals = settle(places.data, workers)
         token = Tokens(places.data).first(SystemClock().now())
+        forget(places.data)
         service = Service(config, places, console, workers, journals, listener, token)
         if workers == 1:
             return run(service.alone)
@@ -136,7 +136,8 @@ class Service:
         stops = Stops(supervised=drained is not None)
         with stops.heeded():
             warn, environ = self._console.error, self._console.environ
-            config = self._newest()
+            # What has come into force since the process that forked this one has read it.
+            config = kept(self._config, self._places.data, environ)
             async with (
                 open_node(config, self._places, environ, warn, place) as node,
                 open_a2a(node, warn) as agents,
@@ -155,19 +156,6 @@ class Service:
                 if left := node.app.engine.under_way:
                     self._console.error(f"{count(left, 'message')} left in the journal for the next start")
         return 0
-
-    def _newest(self) -> Config:
-        """Return the configuration as it is now: it may have changed since the process that forked this one read it."""
-        seen = fingerprint(self._config, self._places.data)
-        if seen == self._seen:
-            return self._config
-        try:
-            config = load(self._places.require(), self._console.environ)
-        except ConfigError as error:
-            self._console.error(f"the configuration has changed and cannot be used; an older one is in force:\n{error}")
-            return self._config
-        self._seen = seen
-        return config
 
     @asynccontextmanager
     async def _reloading(self, node: Node, *, supervised: bool) -> AsyncIterator[None]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio
 import anyio.to_thread
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clawmesh.cluster.node import Node
+from clawmesh.config.load import parse
 from clawmesh.config.model import Config
-from clawmesh.errors import JointError
+from clawmesh.config.private import read_private, replace
+from clawmesh.config.rendering import to_toml
+from clawmesh.errors import JointError, StorageError
 from clawmesh.plugin.folder import Folders
 
 LOOK_SECONDS = 1.0
 DROPPED = "agents.d"
+IN_FORCE = "run/in-force.toml"
 
 Print: TypeAlias = tuple[tuple[str, int, int], ...]
 
@@ -55,6 +59,8 @@ class Reload:
             workers = range(self._node.workers)
             late = [await self._node.query("prepare", worker) for worker in workers]
             versions = [await self._node.query("adopt", worker) for worker in workers]
+            app = self._node.app
+            await anyio.to_thread.run_sync(keep, app.config, app.places.data)
         reloaded = Reloaded(max(versions), tuple(late[0]))
         waits = f"; for {', '.join(reloaded.late)} start it again" if reloaded.late else ""
         self._say(f"the configuration was read again and is in force{waits}")
@@ -95,6 +101,38 @@ class Reload:
     async def _print(self) -> Print:
         app = self._node.app
         return await anyio.to_thread.run_sync(fingerprint, app.config, app.places.data)
+
+
+def keep(config: Config, data: Path) -> None:
+    """Keep the configuration in force for workers that are started later: its files may be changed, or half written.
+
+    Secrets are not in it, only where they are.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    replace(data / IN_FORCE, to_toml(config).encode())
+
+
+def kept(config: Config, data: Path, environ: Mapping[str, str]) -> Config:
+    """Return the configuration that took the place of this one, or this one if none has.
+
+    Raises:
+        StorageError: what was kept cannot be read, or others could have written it.
+    """
+    content = read_private(data / IN_FORCE)
+    if content is None:
+        return config
+    newer = parse(content.decode(), environ, config.path or Path("clawmesh.toml"))
+    return structs.replace(newer, path=config.path, files=config.files)
+
+
+def forget(data: Path) -> None:
+    """Keep nothing that an earlier service had in force; raises StorageError where it cannot be removed."""
+    try:
+        (data / IN_FORCE).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{data / IN_FORCE} cannot be removed: {error.strerror}") from error
 
 
 def fingerprint(config: Config, data: Path) -> Print:

@@ -363,3 +363,8 @@ def test_a_changed_configuration_comes_into_force_in_all_workers(duo: Person) ->
         server.process.send_signal(signal.SIGHUP)
         server.said("the old one stays in force")
         assert duo.run("ask", f"fresh/{LEFT}", "hi").stdout == "You said: hi\n"
+        # And in those that take the place of others, whatever the file says by then.
+        for worker in server.workers:
+            os.kill(worker, signal.SIGKILL)
+        for session in (LEFT, RIGHT):
+            assert duo.run("ask", f"fresh/{session}", "again").stdout == "You said: again\n"

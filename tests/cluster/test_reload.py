@@ -11,10 +11,11 @@ import pytest
 
 from clawmesh.cluster.hold import hold
 from clawmesh.cluster.node import Node, Place, open_node
-from clawmesh.cluster.reload import Reload, fingerprint
+from clawmesh.cluster.reload import Reload, fingerprint, forget, kept
 from clawmesh.cluster.task import beside
 from clawmesh.config.load import load
 from clawmesh.config.location import Places
+from clawmesh.config.rendering import plain
 from clawmesh.errors import ConfigError, UnknownError
 from clawmesh.mesh.address import Address
 from clawmesh.messages import Message
@@ -148,3 +149,18 @@ async def test_files_that_are_read_tell_of_a_change(tmp_path: Path) -> None:
     assert fingerprint(config, tmp_path) == before
     (tmp_path / "agents.d").mkdir()
     assert fingerprint(config, tmp_path) != before
+
+
+async def test_what_is_in_force_is_kept_for_workers_that_come_later(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        app = home.node.app
+        before = app.config
+        assert kept(before, app.places.data, {}) is before
+        home.file.write_text(AFTER)
+        await home.reload.run()
+        home.file.write_text("[agents")
+        later = kept(before, app.places.data, {})
+        assert plain(later) == plain(app.config)
+        assert later.path == home.file
+        forget(app.places.data)
+        assert kept(before, app.places.data, {}) is before
