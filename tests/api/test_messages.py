@@ -210,6 +210,7 @@ async def test_one_who_leaves_before_a_whole_answer_pays_no_more(tmp_path: Path)
             tasks.cancel_scope.cancel()
         with anyio.fail_after(10):
             await home.node.app.engine.drained()
+        assert home.warnings == []
 
 
 async def test_a_key_counts_without_a_session_too(tmp_path: Path) -> None:

@@ -391,6 +391,7 @@ async def test_who_reads_slowly_and_steadily_gets_all_of_a_large_answer() -> Non
         while came < LARGE:
             came += len(await caller.stream.receive(131_072))
             await anyio.sleep(0.005)  # so that it takes longer than the deadline
+        assert place.server.connections == 1
 
 
 async def test_who_does_not_read_its_answers_gets_no_further_one() -> None:
