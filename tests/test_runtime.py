@@ -65,3 +65,18 @@ async def main():
 anyio.run(main, backend_options=loop_options())
 """
     assert said(code) == ["uvloop"]
+
+
+def test_memory_is_told_where_no_descriptor_is_left() -> None:
+    code = """
+import os, resource
+from clawmesh.runtime import resident
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    print(resident() > 1_000_000)
+"""
+    assert said(code) == ["True"]

@@ -15,6 +15,7 @@ from clawmesh.api.token import PREFIX, Token, Tokens
 from clawmesh.clock import Clock
 from clawmesh.errors import ClawmeshError, StorageError
 from clawmesh.server.request import Application, Event, Receive, Scope, Send
+from clawmesh.web import POLICY
 
 # After so many wrong tokens from one address within the window, more are not looked at; in seconds.
 GUESSES, WINDOW = 30, 60.0
@@ -23,11 +24,7 @@ ADDRESSES = 10_000
 SWEEP = 0.5
 
 SECURITY = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        b" font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", POLICY.encode("ascii")),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),

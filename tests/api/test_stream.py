@@ -7,7 +7,7 @@ import pytest
 
 from clawmesh.api.stream import EventSource
 from clawmesh.server.request import Event, Scope
-from clawmesh.server.stream import PING
+from clawmesh.server.stream import PING, WAITING_BYTES
 
 pytestmark = pytest.mark.anyio
 
@@ -21,11 +21,12 @@ class Client:
         self.room = True
         self.heard: list[bytes] = []
         self.pinged = anyio.Event()
+        self.cut = anyio.Event()
         self.scope: Scope = {
             "extensions": {
                 "clawmesh.push": self.push,
                 "clawmesh.left": lambda call: None,
-                "clawmesh.cut": lambda: None,
+                "clawmesh.cut": self.cut.set,
             }
         }
 
@@ -64,3 +65,30 @@ async def test_who_hears_nothing_is_told_that_somebody_is_there() -> None:
     source = EventSource(client.scope, client.send, ping=0.01)
     await source.run(client.pinged.wait)
     assert client.heard[0] == PING
+
+
+async def test_who_does_not_read_is_cut_off_and_whoever_tells_goes_on() -> None:
+    client = Client()
+    client.room = False
+    source = EventSource(client.scope, client.send)
+    piece = "x" * (WAITING_BYTES // 2)
+    source.tell("x", piece)
+    assert not client.cut.is_set()
+    for _ in range(3):
+        source.tell("x", piece)
+    assert client.cut.is_set()
+    await source.run(anyio.sleep_forever)  # and ends at once, since nobody is there
+    assert client.heard == []
+
+
+async def test_one_event_may_be_larger_than_what_may_wait() -> None:
+    client = Client()
+    source = EventSource(client.scope, client.send)
+    client.room = False
+
+    async def work() -> None:
+        source.tell("x", "x" * (2 * WAITING_BYTES))
+
+    await source.run(work)
+    assert not client.cut.is_set()
+    assert len(client.heard[0]) > 2 * WAITING_BYTES

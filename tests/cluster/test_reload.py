@@ -16,7 +16,7 @@ from clawmesh.cluster.task import beside
 from clawmesh.config.load import load
 from clawmesh.config.location import Places
 from clawmesh.config.rendering import plain
-from clawmesh.errors import ConfigError, UnknownError
+from clawmesh.errors import ConfigError, JointError, UnknownError
 from clawmesh.mesh.address import Address
 from clawmesh.messages import Message
 
@@ -164,3 +164,22 @@ async def test_what_is_in_force_is_kept_for_workers_that_come_later(tmp_path: Pa
         assert later.path == home.file
         forget(app.places.data)
         assert kept(before, app.places.data, {}) is before
+
+
+async def test_a_change_that_meets_a_worker_in_restart_comes_into_force_afterwards(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        prepare, asked = home.node.verbs["prepare"], 0
+
+        async def away() -> object:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                raise JointError("nobody answers")
+            return await prepare()
+
+        home.node.offer("prepare", away)
+        async with beside(home.reload.follow):
+            home.file.write_text(AFTER)
+            await home.heard()
+        assert (asked, home.warned) == (3, [])
+        assert await home.ask("one") == "as it is now"

@@ -182,3 +182,9 @@ def test_a_byte_order_mark_and_foreign_line_ends_are_no_harm(tmp_path: Path) -> 
     library.read(file)
     assert library.problems == []
     assert problems(file)[0].startswith("clawmesh.toml:5: agents.a.steps: unknown key")
+
+
+def test_a_number_too_long_for_python_is_a_problem_of_its_file(tmp_path: Path) -> None:
+    file = write(tmp_path, {"clawmesh.toml": "a = " + "9" * 5000})
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(file, {})
